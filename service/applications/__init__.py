@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applications: clients of ours, and our registrations at providers."""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an application says of itself: the members that callers set, by kind, and how they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from service.applications.tables import ApplicationKind
+from service.errors import InvalidField, Violation
+
+if TYPE_CHECKING:
+    from service.applications.queries import StoredApplication
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller wants an application to be, or what it is. Empty members are unset.
+
+    Lifetimes are microseconds. `kind` is 0 where the caller names none. A draft of a stored application has no
+    `client_secret`.
+    """
+
+    kind: int = 0
+    name: str = ""
+    description: str = ""
+    provider: str = ""
+    authorize_uri: str = ""
+    token_uri: str = ""
+    scope: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    allowed_scopes: tuple[str, ...] = ()
+    grant_types: tuple[int, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
+    access_token_lifetime: int = 0
+    grant_lifetime: int = 0
+    renewable: bool = False
+
+    def __repr__(self) -> str:
+        return f"Draft(name={self.name!r})"
+
+
+SHARED: Final = frozenset({"name", "description"})
+"""Names of the members that applications of both kinds have."""
+
+SECRET: Final = "client_secret"  # noqa: S105 - the name of a member
+"""Name of the one member that is sealed."""
+
+OF_KIND: Final = {
+    ApplicationKind.CLIENT: frozenset(
+        {"allowed_scopes", "grant_types", "redirect_uris", "access_token_lifetime", "grant_lifetime", "renewable"}
+    ),
+    ApplicationKind.PROVIDER: frozenset({"provider", "authorize_uri", "token_uri", "scope", "client_id", SECRET}),
+}
+"""Names of the members that applications of one kind have."""
+
+MEMBERS: Final = SHARED.union(*OF_KIND.values())
+"""Names of everything that can be changed: all but the kind."""
+
+_LISTS: Final = ("allowed_scopes", "grant_types", "redirect_uris")
+_PLAIN: Final = tuple(field.name for field in fields(Draft) if field.name != SECRET)
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+def draft_of(application: StoredApplication) -> Draft:
+    """Returns what a stored application says of itself."""
+    return Draft(
+        kind=application.kind,
+        name=application.name,
+        description=application.description,
+        provider=application.provider,
+        authorize_uri=application.authorize_uri,
+        token_uri=application.token_uri,
+        scope=application.scope,
+        client_id=application.client_id,
+        allowed_scopes=_decode_texts(application.allowed_scopes),
+        grant_types=_decode_numbers(application.grant_types),
+        redirect_uris=_decode_texts(application.redirect_uris),
+        access_token_lifetime=application.access_token_lifetime,
+        grant_lifetime=application.grant_lifetime,
+        renewable=application.renewable,
+    )
+
+
+def shown(draft: Draft) -> dict[str, object]:
+    """Returns the members without the secret, for the audit trail."""
+    return {name: getattr(draft, name) for name in _PLAIN}
+
+
+def stored(draft: Draft) -> dict[str, object]:
+    """Returns the members without the secret, as the columns of the table `applications`."""
+    return shown(draft) | {name: msgspec.json.encode(getattr(draft, name)).decode() for name in _LISTS}
+
+
+def check(draft: Draft) -> None:
+    """Looks for what an application must have.
+
+    Raises:
+        InvalidField: the kind, or a member that its kind requires, is missing.
+    """
+    missing = []
+    if not draft.name:
+        missing.append("application.name")
+    if not draft.kind:
+        missing.append("application.kind")
+    if draft.kind == ApplicationKind.PROVIDER:
+        if not draft.provider:
+            missing.append("application.provider.provider")
+        if not draft.client_id:
+            missing.append("application.provider.client_id")
+    if missing:
+        raise InvalidField(*(Violation(path, "is required") for path in missing))

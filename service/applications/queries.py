@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every statement over applications and their secrets, built once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+
+from service.access.caller import PlaceKind
+from service.applications.tables import ApplicationKind, ApplicationRow, ApplicationSecretRow
+from service.directory.tables import OrganizationRow, RoleBindingRow
+from service.listing.filter_sql import Field, Kind
+from service.listing.listing import Listing
+from service.storage.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from service.storage.store import Tx
+
+
+class StoredApplication(Protocol):
+    """An application as it is read: its row, and its secrets counted. Lists are JSON."""
+
+    number: int
+    id: str
+    organization: int
+    organization_id: str
+    owner_id: int
+    kind: int
+    name: str
+    description: str
+    provider: str
+    authorize_uri: str
+    token_uri: str
+    scope: str
+    client_id: str
+    client_secret: bytes | None
+    allowed_scopes: str
+    grant_types: str
+    redirect_uris: str
+    access_token_lifetime: int
+    grant_lifetime: int
+    renewable: bool
+    secret_count: int
+    created: int
+    updated: int
+    revision: int
+
+
+_APPLICATIONS = table_of(ApplicationRow)
+_SECRETS = table_of(ApplicationSecretRow)
+_ORGANIZATIONS = table_of(OrganizationRow)
+_BINDINGS = table_of(RoleBindingRow)
+
+_SECRET_COUNT = (
+    select(func.count())
+    .where(_SECRETS.c.application_number == _APPLICATIONS.c.number)
+    .correlate(_APPLICATIONS)
+    .scalar_subquery()
+    .label("secret_count")
+)
+_WHOLE = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id"), _SECRET_COUNT).join(
+    _ORGANIZATIONS, _ORGANIZATIONS.c.number == _APPLICATIONS.c.organization
+)
+_FIND_BY_NUMBER = _WHOLE.where(_APPLICATIONS.c.number == bindparam("key"))
+_FIND_BY_ID = _WHOLE.where(_APPLICATIONS.c.id == bindparam("key"))
+_NUMBER_OF = select(_APPLICATIONS.c.number).where(_APPLICATIONS.c.id == bindparam("id"))
+_ORGANIZATIONS_OF = (
+    select(_APPLICATIONS.c.organization)
+    .where(_APPLICATIONS.c.number.in_(bindparam("applications", expanding=True)))
+    .distinct()
+)
+_INSERT = insert(_APPLICATIONS).returning(_APPLICATIONS.c.number)
+_INSERT_SECRET = insert(_SECRETS).inline()
+_UPDATE = update(_APPLICATIONS).where(_APPLICATIONS.c.number == bindparam("application"))
+_DELETE = delete(_APPLICATIONS).where(_APPLICATIONS.c.number == bindparam("number"))
+_UNBIND = delete(_BINDINGS).where(
+    _BINDINGS.c.place_kind == PlaceKind.APPLICATION.value, _BINDINGS.c.place_number == bindparam("number")
+)
+_FORGET_OWNER = update(_APPLICATIONS).where(_APPLICATIONS.c.owner_id == bindparam("user_id")).values(owner_id=0)
+
+# Roles can be bound to single applications: to whom they give the right to view, these are their own.
+_OWN = _APPLICATIONS.c.number.in_(bindparam("applications", expanding=True))
+
+APPLICATIONS: Listing[StoredApplication] = Listing(
+    "applications",
+    _WHOLE,
+    fields={
+        "id": Field(_APPLICATIONS.c.id, Kind.TEXT),
+        "number": Field(_APPLICATIONS.c.number, Kind.INTEGER),
+        "kind": Field(
+            _APPLICATIONS.c.kind, Kind.ENUM, names={kind.name.lower(): kind.value for kind in ApplicationKind}
+        ),
+        "name": Field(_APPLICATIONS.c.name, Kind.TEXT),
+        "description": Field(_APPLICATIONS.c.description, Kind.TEXT),
+        "provider": Field(_APPLICATIONS.c.provider, Kind.TEXT),
+        "client_id": Field(_APPLICATIONS.c.client_id, Kind.TEXT),
+        "owner_id": Field(_APPLICATIONS.c.owner_id, Kind.INTEGER),
+        "create_time": Field(_APPLICATIONS.c.created, Kind.TIMESTAMP),
+        "update_time": Field(_APPLICATIONS.c.updated, Kind.TIMESTAMP),
+    },
+    orderable=("number", "id", "name", "provider", "create_time", "update_time"),
+    key="number",
+    scopes={
+        "organization": _APPLICATIONS.c.organization == bindparam("organization"),
+        "own": _OWN,
+        "visible": or_(_APPLICATIONS.c.organization.in_(bindparam("organizations", expanding=True)), _OWN),
+    },
+)
+
+
+def find(tx: Tx, key: str | int) -> StoredApplication | None:
+    """Returns an application by its id or its number."""
+    statement = _FIND_BY_ID if isinstance(key, str) else _FIND_BY_NUMBER
+    return cast("StoredApplication | None", tx.execute(statement, {"key": key}).one_or_none())
+
+
+def is_taken(tx: Tx, application_id: str) -> bool:
+    """Whether an application has this id."""
+    return tx.execute(_NUMBER_OF, {"id": application_id}).first() is not None
+
+
+def organizations_of(tx: Tx, applications: Collection[int]) -> set[int]:
+    """Returns the organizations that applications belong to."""
+    return set(tx.execute(_ORGANIZATIONS_OF, {"applications": list(applications)}).scalars())
+
+
+def add(tx: Tx, values: Mapping[str, object]) -> int:
+    """Inserts an application and returns its number."""
+    return int(tx.execute(_INSERT, values).scalar_one())
+
+
+def add_secret(tx: Tx, values: Mapping[str, object]) -> None:
+    """Inserts a secret of a client application."""
+    tx.execute(_INSERT_SECRET, values)
+
+
+def change(tx: Tx, number: int, values: Mapping[str, object]) -> None:
+    """Writes members of an application."""
+    tx.execute(_UPDATE, {"application": number, **values})
+
+
+def remove(tx: Tx, number: int) -> None:
+    """Deletes an application, which no profile may use any more, with its secrets."""
+    tx.execute(_DELETE, {"number": number})
+
+
+def unbind(tx: Tx, number: int) -> int:
+    """Removes the role bindings on an application, and returns how many there were."""
+    return tx.execute(_UNBIND, {"number": number}).rowcount
+
+
+def forget_owner(tx: Tx, user_id: int) -> None:
+    """Takes a user who is deleted out of the applications that they own."""
+    tx.execute(_FORGET_OWNER, {"user_id": user_id})

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of applications. Times and lifetimes are microseconds, 0 where there is none."""
+
+from enum import IntEnum
+
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary
+from sqlmodel import Field
+
+from service.storage.tables import BigKey, StoredRow
+
+
+class ApplicationKind(IntEnum):
+    """What an application is: a client of ours, or our registration at a provider."""
+
+    CLIENT = 1
+    PROVIDER = 2
+
+
+class ApplicationRow(StoredRow, table=True):
+    """An application of either kind; the members of the other kind are empty.
+
+    `number` is what other tables refer to; `id` may be chosen by the client. `owner_id` is 0 once the owner is
+    deleted. Lists are JSON.
+    """
+
+    __tablename__ = "applications"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - read by SQLAlchemy as it is
+
+    number: int = Field(sa_type=BigKey, primary_key=True)
+    id: str = Field(max_length=128, unique=True)
+    organization: int = Field(sa_type=BigInteger, sa_column_args=(ForeignKey("organizations.number"),), index=True)
+    owner_id: int = Field(sa_type=BigInteger, index=True)
+    kind: int
+    name: str
+    description: str
+    provider: str
+    authorize_uri: str
+    token_uri: str
+    scope: str
+    client_id: str
+    client_secret: bytes | None = Field(sa_type=LargeBinary, nullable=True)
+    allowed_scopes: str
+    grant_types: str
+    redirect_uris: str
+    access_token_lifetime: int = Field(sa_type=BigInteger)
+    grant_lifetime: int = Field(sa_type=BigInteger)
+    renewable: bool
+    created: int = Field(sa_type=BigInteger)
+    updated: int = Field(sa_type=BigInteger)
+    revision: int
+
+
+class ApplicationSecretRow(StoredRow, table=True):
+    """A secret of a client application: a keyed digest of a generated one, an argon2id digest of a chosen one."""
+
+    __tablename__ = "application_secrets"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - read by SQLAlchemy as it is
+
+    id: int = Field(sa_type=BigKey, primary_key=True)
+    application_number: int = Field(
+        sa_type=BigInteger, sa_column_args=(ForeignKey("applications.number", ondelete="CASCADE"),), index=True
+    )
+    generated: bool
+    digest: str
+    created: int = Field(sa_type=BigInteger)
+    expires: int = Field(sa_type=BigInteger)
+    last_used: int = Field(sa_type=BigInteger)

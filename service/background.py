@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs beside the calls: the health that follows the database, the audit chain, and housekeeping."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from grpc_health.v1 import health_pb2
+from sqlalchemy import text
+
+from service.audit import rules as audit
+from service.clock import HOUR
+from service.errors import StorageUnavailable
+from service.rpc import once
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from grpc_health.v1._async import HealthServicer
+
+    from service.clock import Clock
+    from service.crypto.keyring import Keyring
+    from service.storage.store import Store, Tx
+
+_LOG = structlog.get_logger(__name__)
+
+HEALTH_INTERVAL: Final = 1.0
+"""Seconds between two looks at the database."""
+
+HEALTH_TIMEOUT: Final = 2.0
+"""Seconds that the database may take to answer such a look."""
+
+SEAL_INTERVAL: Final = 1.0
+"""Seconds between two rounds of sealing audit events."""
+
+TIDY_INTERVAL: Final = 600.0
+"""Seconds between two rounds of housekeeping."""
+
+_PING: Final = text("SELECT 1")
+
+
+class Background:
+    """The tasks of one service."""
+
+    def __init__(
+        self, *, store: Store, keyring: Keyring, clock: Clock, health: HealthServicer, keep_replies: int
+    ) -> None:
+        """Prepares the tasks.
+
+        Args:
+            store: The database.
+            keyring: Keys of the audit chain.
+            clock: The time.
+            health: What is told whether the database answers.
+            keep_replies: Hours for which a request id is remembered.
+        """
+        self._store = store
+        self._keyring = keyring
+        self._clock = clock
+        self._health = health
+        self._keep_replies = keep_replies * HOUR
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Looks at the database once, then starts the tasks."""
+        await self._follow_database()
+        self._tasks = [
+            asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
+            asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
+            asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
+        ]
+
+    async def stop(self) -> None:
+        """Ends the tasks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def seal(self) -> None:
+        """Covers every committed audit event with a seal."""
+        if not await self._store.read(audit.has_unsealed):
+            return
+        while await self._store.write(self._seal_some) == audit.EVENTS_IN_A_SEAL:
+            pass
+
+    def _seal_some(self, tx: Tx) -> int:
+        return audit.seal_some(tx, self._keyring, self._clock())
+
+    async def _tidy(self) -> None:
+        before = self._clock() - self._keep_replies
+        await self._store.write(lambda tx: once.forget_before(tx, before))
+
+    async def _follow_database(self) -> None:
+        serving = False
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT):
+                await self._store.read(lambda tx: tx.execute(_PING).scalar_one())
+            serving = True
+        except (StorageUnavailable, TimeoutError):
+            _LOG.warning("health.database_unavailable")
+        statuses = health_pb2.HealthCheckResponse
+        await self._health.set("", statuses.SERVING if serving else statuses.NOT_SERVING)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Repeats work for ever. A database that is away ends nothing: the next round finds it back."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except StorageUnavailable:
+            _LOG.warning("background.database_unavailable", work=getattr(work, "__name__", "work"))

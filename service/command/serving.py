@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serves until asked to stop: opens the parts, says where they listen, and closes them in an order that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from service import logs
+from service.command import banner, lifetime, listening, worker, workers
+from service.command.failures import CommandError
+from service.command.parsing import settings_of
+from service.settings import Settings, host_and_port
+
+if TYPE_CHECKING:
+    import argparse
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Running(NamedTuple):
+    """Parts that serve.
+
+    Attributes:
+        listening: Where they listen: name and address with port.
+        leave: Reports that they are no longer ready, for load balancers to see.
+        finish: Refuses new calls and waits for the running ones, as long as the settings say.
+    """
+
+    listening: Mapping[str, str]
+    leave: Callable[[], Awaitable[None]]
+    finish: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one of the serve commands serves.
+
+    Attributes:
+        listeners: What listens where: name ("REST", "gRPC") and name of the setting.
+        open: Starts the parts; what outlives their listeners is closed by the stack.
+        prepare: What is done once before workers start, where they share a database.
+    """
+
+    listeners: Mapping[str, str]
+    open: Callable[[Settings, AsyncExitStack], Awaitable[Running]]
+    prepare: Callable[[Settings], Awaitable[None]] | None = None
+
+    @property
+    def database(self) -> bool:
+        """Whether the parts have a database."""
+        return self.prepare is not None
+
+
+def run(options: argparse.Namespace, plan: Plan) -> int:
+    """Serves a plan, by workers if the settings want several, and returns the exit code.
+
+    Raises:
+        UsageError: the settings cannot be used.
+        CommandError: the start fails.
+    """
+    settings = settings_of(options)
+    logs.configure(settings.log_level, settings.log_format)
+    if settings.workers > 1 and worker.index() is None:
+        return lifetime.run(lambda asked: workers.supervise(settings, plan, asked))
+    return lifetime.run(lambda asked: _serve(settings, plan, asked))
+
+
+async def _serve(settings: Settings, plan: Plan, asked: asyncio.Event) -> int:
+    alone = worker.index() is None
+    if alone:  # the parent of a worker has looked already
+        for name, setting in plan.listeners.items():
+            listening.require_free(name, getattr(settings, setting))
+    metrics = _offer_metrics(settings)
+    async with AsyncExitStack() as stack:
+        running = await plan.open(settings, stack)
+        if alone:
+            banner.ready(settings, {**running.listening, **metrics}, database=plan.database)
+        else:
+            worker.announce_ready()
+        await asked.wait()
+        _LOG.info("serve.finishing")
+        await running.leave()
+        await asyncio.sleep(settings.drain)
+        await running.finish()
+    return 0
+
+
+def _offer_metrics(settings: Settings) -> dict[str, str]:
+    """Serves Prometheus metrics from a thread of their own, so that they are there when the event loop is not."""
+    if settings.metrics_listen is None:
+        return {}
+    from prometheus_client import start_http_server  # noqa: PLC0415 - only where it is wanted
+
+    host, port = host_and_port(settings.metrics_listen)
+    address = listening.with_port(settings.metrics_listen, port + (worker.index() or 0) if port else 0)
+    try:
+        server, _ = start_http_server(host_and_port(address)[1], host)
+    except OSError as error:
+        raise CommandError(f"metrics cannot listen on {address}: {(error.strerror or str(error)).lower()}") from None
+    return {"metrics": listening.with_port(address, server.server_port)}

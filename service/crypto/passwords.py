@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Digests of chosen secrets (argon2id, RFC 9106), computed off the event loop, with a bound on how many wait.
+
+Depends on argon2-cffi and service.errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import argon2
+from argon2.exceptions import VerifyMismatchError
+
+from service.errors import TooManyAttempts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Result = TypeVar("_Result")
+
+WORKERS: Final = 2
+
+# OWASP's password storage cheat sheet: the smallest memory it offers with two passes, because each worker needs it.
+_MEMORY_KIB: Final = 19_456
+_PASSES: Final = 2
+_LANES: Final = 1
+_SALT_BYTES: Final = 16
+_DIGEST_BYTES: Final = 32
+
+
+class PasswordHasher:
+    """Makes and checks password digests on at most WORKERS threads of its own."""
+
+    def __init__(self, *, waiting: int = 64) -> None:
+        """Starts no thread yet.
+
+        Args:
+            waiting: How many checks may wait for a thread before further ones are refused.
+        """
+        self._argon2 = argon2.PasswordHasher(
+            time_cost=_PASSES,
+            memory_cost=_MEMORY_KIB,
+            parallelism=_LANES,
+            hash_len=_DIGEST_BYTES,
+            salt_len=_SALT_BYTES,
+            type=argon2.Type.ID,
+        )
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="passwords")
+        self._places = threading.BoundedSemaphore(WORKERS + waiting)
+
+    def hash_blocking(self, password: str) -> str:
+        """Returns the digest of a password in PHC string format. Takes tens of milliseconds: not for the event loop."""
+        return self._argon2.hash(password)
+
+    async def hash(self, password: str) -> str:
+        """Returns the digest of a password in PHC string format.
+
+        Raises:
+            TooManyAttempts: Too many passwords are waiting already.
+        """
+        return await self._on_thread(lambda: self._argon2.hash(password))
+
+    async def verify(self, digest: str, password: str) -> bool:
+        """Returns whether the digest was made from the password.
+
+        Raises:
+            TooManyAttempts: Too many passwords are waiting already.
+        """
+        return await self._on_thread(lambda: self._matches(digest, password))
+
+    async def verify_nothing(self) -> None:
+        """Takes as long as a check does, so that time does not tell which users exist.
+
+        Raises:
+            TooManyAttempts: Too many passwords are waiting already.
+        """
+        await self.verify(_NOBODYS_DIGEST, "")
+
+    def needs_rehash(self, digest: str) -> bool:
+        """Returns whether the digest was made with other parameters than today's."""
+        return self._argon2.check_needs_rehash(digest)
+
+    def close(self) -> None:
+        """Lets running checks finish and drops the waiting ones."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _matches(self, digest: str, password: str) -> bool:
+        try:
+            return self._argon2.verify(digest, password)
+        except VerifyMismatchError:
+            return False
+
+    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
+        if not self._places.acquire(blocking=False):
+            raise TooManyAttempts
+        future = self._threads.submit(work)
+        # Not when the caller stops waiting: a check that runs keeps its place until it is done.
+        future.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(future)
+
+
+def _phc(salt: bytes, digest: bytes) -> str:
+    parameters = f"$argon2id$v={argon2.low_level.ARGON2_VERSION}$m={_MEMORY_KIB},t={_PASSES},p={_LANES}"
+    encoded = [base64.b64encode(part).decode().rstrip("=") for part in (salt, digest)]
+    return "$".join([parameters, *encoded])
+
+
+# Well formed, so that checking it costs a whole computation, and the digest of no known password.
+_NOBODYS_DIGEST: Final = _phc(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))

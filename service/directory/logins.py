@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What authentication looks up: the user behind a credential, with all they hold, in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select
+
+from service.access.authentication import Login
+from service.access.caller import Caller, Held, Place, PlaceKind, organization_place
+from service.access.permissions import from_text
+from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, RoleRow, UserRow
+from service.storage.statements import many
+from service.storage.tables import constant, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from service.storage.store import Tx
+
+_USERS = table_of(UserRow)
+_ORGANIZATIONS = table_of(OrganizationRow)
+_BINDINGS = table_of(RoleBindingRow)
+_ROLES = table_of(RoleRow)
+_TOKENS = table_of(ApiTokenRow)
+
+_USER_COLUMNS = (
+    _USERS.c.id,
+    _USERS.c.username,
+    _USERS.c.organization,
+    _USERS.c.permissions,
+    _USERS.c.password_digest,
+    _USERS.c.credential_revision,
+    _USERS.c.disabled,
+    _USERS.c.locked,
+    _ORGANIZATIONS.c.disabled.label("organization_disabled"),
+    _BINDINGS.c.place_kind,
+    _BINDINGS.c.place_number,
+    _ROLES.c.permissions.label("role_permissions"),
+)
+_HOLDINGS = (
+    _USERS.join(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _USERS.c.organization)
+    .outerjoin(_BINDINGS, _BINDINGS.c.user_id == _USERS.c.id)
+    .outerjoin(_ROLES, _ROLES.c.id == _BINDINGS.c.role_id)
+)
+_BY_USERNAME = (
+    select(*_USER_COLUMNS, _USERS.c.password_expires.label("expires"))
+    .select_from(_HOLDINGS)
+    .where(_USERS.c.username == bindparam("username"))
+)
+_BY_ID = (
+    select(*_USER_COLUMNS, constant(0).label("expires"))
+    .select_from(_HOLDINGS)
+    .where(_USERS.c.id == bindparam("user_id"))
+)
+_BY_API_TOKEN = (
+    select(*_USER_COLUMNS, _TOKENS.c.expires)
+    .select_from(_HOLDINGS.join(_TOKENS, _TOKENS.c.user_id == _USERS.c.id))
+    .where(_TOKENS.c.digest == bindparam("digest"))
+)
+
+
+class Holding:
+    """A row of these statements: a user, and one of their bindings, if they have any."""
+
+    id: int
+    username: str
+    organization: int
+    permissions: str
+    password_digest: str
+    credential_revision: int
+    disabled: bool
+    locked: bool
+    organization_disabled: bool
+    place_kind: int | None
+    place_number: int
+    role_permissions: str
+    expires: int
+
+
+class DirectoryLogins:
+    """The directory, as `service.access.authentication.Logins`."""
+
+    def by_username(self, tx: Tx, username: str) -> Login | None:
+        """Finds the login of a user."""
+        return _login(many(tx, Holding, _BY_USERNAME, {"username": username}))
+
+    def by_api_token(self, tx: Tx, digest: bytes) -> Login | None:
+        """Finds the login of the user of an API token."""
+        return _login(many(tx, Holding, _BY_API_TOKEN, {"digest": digest}))
+
+
+def caller_of(tx: Tx, user_id: int) -> Caller | None:
+    """Returns a user as the caller they would be: all they hold."""
+    login = _login(many(tx, Holding, _BY_ID, {"user_id": user_id}))
+    return login.caller if login else None
+
+
+def _login(rows: Sequence[Holding]) -> Login | None:
+    """Makes one login of the rows of a user: one a binding, or a single one without any."""
+    if not rows:
+        return None
+    user = rows[0]
+    held = [
+        Held(Place(PlaceKind(row.place_kind), row.place_number), from_text(row.role_permissions))
+        for row in rows
+        if row.place_kind is not None
+    ]
+    if user.permissions:
+        held.append(Held(organization_place(user.organization), from_text(user.permissions)))
+    return Login(
+        caller=Caller(user.id, user.username, user.organization, tuple(held)),
+        allowed=not (user.disabled or user.locked or user.organization_disabled),
+        expires=user.expires,
+        password_digest=user.password_digest,
+        credential_revision=user.credential_revision,
+    )

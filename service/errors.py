@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one hierarchy of domain errors: each class has its gRPC code, each error its reason from error_reason.proto.
+
+Depends on nothing. Rules raise these; service.rpc.status turns them into a status, and only there do they meet gRPC.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, NamedTuple
+
+
+class Reason(StrEnum):
+    """The values of almoner.v1.ErrorReason without their prefix; a test holds the two lists together."""
+
+    INVALID_FIELD = "INVALID_FIELD"
+    INVALID_UPDATE_MASK = "INVALID_UPDATE_MASK"
+    INVALID_FILTER = "INVALID_FILTER"
+    INVALID_ORDER_BY = "INVALID_ORDER_BY"
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 - the name of an error
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    CREDENTIALS_MISSING = "CREDENTIALS_MISSING"
+    CREDENTIALS_INVALID = "CREDENTIALS_INVALID"
+    PERMISSION_MISSING = "PERMISSION_MISSING"
+    ON_BEHALF_REFUSED = "ON_BEHALF_REFUSED"
+    PERMISSION_ESCALATION = "PERMISSION_ESCALATION"
+    PROFILE_NOT_FOUND = "PROFILE_NOT_FOUND"
+    APPLICATION_NOT_FOUND = "APPLICATION_NOT_FOUND"
+    ORGANIZATION_NOT_FOUND = "ORGANIZATION_NOT_FOUND"
+    USER_NOT_FOUND = "USER_NOT_FOUND"
+    ROLE_NOT_FOUND = "ROLE_NOT_FOUND"
+    ROLE_BINDING_NOT_FOUND = "ROLE_BINDING_NOT_FOUND"
+    API_TOKEN_NOT_FOUND = "API_TOKEN_NOT_FOUND"  # noqa: S105 - the name of an error
+    PROFILE_LINK_NOT_FOUND = "PROFILE_LINK_NOT_FOUND"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    ETAG_MISMATCH = "ETAG_MISMATCH"
+    PROFILE_IN_USE = "PROFILE_IN_USE"
+    APPLICATION_IN_USE = "APPLICATION_IN_USE"
+    ORGANIZATION_NOT_EMPTY = "ORGANIZATION_NOT_EMPTY"
+    USER_IN_USE = "USER_IN_USE"
+    BUILT_IN = "BUILT_IN"
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+    WRONG_KIND = "WRONG_KIND"
+
+
+class Violation(NamedTuple):
+    """One member of a request at fault: its path from the request's root, and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class DomainError(Exception):
+    """What a rule refuses, and why. `message` is for people and never holds a secret.
+
+    Attributes:
+        code: Name of the gRPC status code.
+        reason: Machine-readable reason.
+        metadata: Facts of the message for machines (AIP-193).
+        violations: The members of the request at fault, if input was.
+    """
+
+    code: ClassVar[str] = "UNKNOWN"
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        metadata: dict[str, str] | None = None,
+        violations: tuple[Violation, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata = metadata or {}
+        self.violations = violations
+
+
+class Invalid(DomainError):
+    """The request breaks a rule whatever the state of the server."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class InvalidField(Invalid):
+    """One or more members of the request break their rules."""
+
+    def __init__(self, *violations: Violation) -> None:
+        message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        super().__init__(Reason.INVALID_FIELD, message, violations=violations)
+
+
+class InvalidUpdateMask(Invalid):
+    """update_mask names a path that does not exist or cannot be changed."""
+
+    def __init__(self, path: str) -> None:
+        description = f"{path!r} is not a path that can be changed"
+        super().__init__(
+            Reason.INVALID_UPDATE_MASK,
+            f"update_mask: {description}",
+            metadata={"path": path},
+            violations=(Violation("update_mask", description),),
+        )
+
+
+class InvalidFilter(Invalid):
+    """The filter is no AIP-160 expression over this list. `position` counts characters from 0."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(
+            Reason.INVALID_FILTER,
+            f"filter: {message} (at character {position})",
+            metadata={"position": str(position)},
+            violations=(Violation("filter", f"{message} (at character {position})"),),
+        )
+
+
+class InvalidOrderBy(Invalid):
+    """The order names a field that the list cannot be ordered by, or one twice."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.INVALID_ORDER_BY, f"order_by: {message}", violations=(Violation("order_by", message),))
+
+
+class InvalidPageToken(Invalid):
+    """The page token was not issued here, or for another request."""
+
+    def __init__(self) -> None:
+        message = "not a token of this list with this filter and order"
+        super().__init__(
+            Reason.INVALID_PAGE_TOKEN, f"page_token: {message}", violations=(Violation("page_token", message),)
+        )
+
+
+class Unauthenticated(DomainError):
+    """Nobody the server knows is calling."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(DomainError):
+    """The caller is known, and may not."""
+
+    code = "PERMISSION_DENIED"
+
+
+class NotFound(DomainError):
+    """The resource does not exist for this caller."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(DomainError):
+    """Something else has the name, or the request id."""
+
+    code = "ALREADY_EXISTS"
+
+
+class EtagMismatch(DomainError):
+    """The resource has changed since the caller read it (AIP-154)."""
+
+    code = "ABORTED"
+
+    def __init__(self, current: str) -> None:
+        super().__init__(
+            Reason.ETAG_MISMATCH, "the resource has changed since this etag was read", metadata={"etag": current}
+        )
+
+
+class FailedPrecondition(DomainError):
+    """The state of the resource does not allow it."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class TooManyAttempts(DomainError):
+    """Too many password checks are waiting already."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TOO_MANY_ATTEMPTS, "too many password checks are waiting; try again")
+
+
+class DeadlineExceeded(DomainError):
+    """The call took longer than its caller, or the server, gives it."""
+
+    code = "DEADLINE_EXCEEDED"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.DEADLINE_EXCEEDED, "the deadline has passed")
+
+
+class StorageUnavailable(DomainError):
+    """The database does not answer, or refuses to write. Nothing was changed."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.STORAGE_UNAVAILABLE, "the database is not available; try again")

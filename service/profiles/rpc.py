@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ProfileService: from messages to rules and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import grpc
+import msgspec
+from typing_extensions import override
+
+from almoner.v1 import profile_pb2, profile_service_pb2, profile_service_pb2_grpc
+from service.etags import etag_of
+from service.profiles import links, rules
+from service.profiles.links import LinkDraft
+from service.profiles.rules import Draft, Tokens
+from service.rpc.masks import members_of
+from service.rpc.times import to_timestamp
+
+if TYPE_CHECKING:
+    from service.profiles.link_queries import StoredLink
+    from service.profiles.queries import StoredProfile
+    from service.rpc.units import Units
+    from service.work import Work
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+_CLIENT = frozenset({"client_id", "client_secret"})
+_PROFILE_PATHS: Final = {
+    **{name: frozenset({name}) for name in rules.MEMBERS - _CLIENT},
+    "client": _CLIENT,
+    "client.client_id": frozenset({"client_id"}),
+    "client.client_secret": frozenset({"client_secret"}),
+}
+_LINK_PATHS: Final = {name: frozenset({name}) for name in links.MEMBERS}
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
+    """Serves profiles and links."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    @override
+    async def CreateProfile(
+        self, request: profile_service_pb2.CreateProfileRequest, context: Context
+    ) -> profile_service_pb2.CreateProfileResponse:
+        draft = _draft(request.profile)
+
+        def rule(work: Work) -> profile_service_pb2.CreateProfileResponse:
+            profile = _answer(work, rules.create(work, draft), request.view)
+            return profile_service_pb2.CreateProfileResponse(profile=profile)
+
+        return await self._units.write_once(request, profile_service_pb2.CreateProfileResponse, rule)
+
+    @override
+    async def GetProfile(
+        self, request: profile_service_pb2.GetProfileRequest, context: Context
+    ) -> profile_service_pb2.GetProfileResponse:
+        # A read that reveals is recorded, and so it is a write.
+        run = self._units.write if request.view == profile_pb2.PROFILE_VIEW_TOKENS else self._units.read
+        profile = await run(lambda work: _answer(work, rules.get(work, request.id), request.view))
+        return profile_service_pb2.GetProfileResponse(profile=profile)
+
+    @override
+    async def ListProfiles(
+        self, request: profile_service_pb2.ListProfilesRequest, context: Context
+    ) -> profile_service_pb2.ListProfilesResponse:
+        page = await self._units.page(request, lambda work, query: rules.page(work, request.organization_id, query))
+        return profile_service_pb2.ListProfilesResponse(
+            profiles=[_profile(row) for row in page.rows], next_page_token=page.next_page_token
+        )
+
+    @override
+    async def UpdateProfile(
+        self, request: profile_service_pb2.UpdateProfileRequest, context: Context
+    ) -> profile_service_pb2.UpdateProfileResponse:
+        draft = _draft(request.profile)
+        members = members_of(request.update_mask, request.profile, _PROFILE_PATHS)
+        profile = await self._units.write(
+            lambda work: _answer(
+                work, rules.update(work, request.profile.id, draft, members, request.etag), request.view
+            )
+        )
+        return profile_service_pb2.UpdateProfileResponse(profile=profile)
+
+    @override
+    async def DeleteProfile(
+        self, request: profile_service_pb2.DeleteProfileRequest, context: Context
+    ) -> profile_service_pb2.DeleteProfileResponse:
+        released = await self._units.write(
+            lambda work: rules.delete(work, request.id, request.etag, force=request.force)
+        )
+        return profile_service_pb2.DeleteProfileResponse(links_released=released)
+
+    @override
+    async def CreateProfileLink(
+        self, request: profile_service_pb2.CreateProfileLinkRequest, context: Context
+    ) -> profile_service_pb2.CreateProfileLinkResponse:
+        draft = _link_draft(request.link)
+
+        def rule(work: Work) -> profile_service_pb2.CreateProfileLinkResponse:
+            return profile_service_pb2.CreateProfileLinkResponse(link=_link(links.create(work, draft)))
+
+        return await self._units.write_once(request, profile_service_pb2.CreateProfileLinkResponse, rule)
+
+    @override
+    async def GetProfileLink(
+        self, request: profile_service_pb2.GetProfileLinkRequest, context: Context
+    ) -> profile_service_pb2.GetProfileLinkResponse:
+        link = await self._units.read(lambda work: links.get(work, request.id))
+        return profile_service_pb2.GetProfileLinkResponse(link=_link(link))
+
+    @override
+    async def ListProfileLinks(
+        self, request: profile_service_pb2.ListProfileLinksRequest, context: Context
+    ) -> profile_service_pb2.ListProfileLinksResponse:
+        page = await self._units.page(request, lambda work, query: links.page(work, request.organization_id, query))
+        return profile_service_pb2.ListProfileLinksResponse(
+            links=[_link(row) for row in page.rows], next_page_token=page.next_page_token
+        )
+
+    @override
+    async def UpdateProfileLink(
+        self, request: profile_service_pb2.UpdateProfileLinkRequest, context: Context
+    ) -> profile_service_pb2.UpdateProfileLinkResponse:
+        draft = _link_draft(request.link)
+        members = members_of(request.update_mask, request.link, _LINK_PATHS)
+        link = await self._units.write(lambda work: links.update(work, request.link.id, draft, members, request.etag))
+        return profile_service_pb2.UpdateProfileLinkResponse(link=_link(link))
+
+    @override
+    async def DeleteProfileLink(
+        self, request: profile_service_pb2.DeleteProfileLinkRequest, context: Context
+    ) -> profile_service_pb2.DeleteProfileLinkResponse:
+        await self._units.write(lambda work: links.delete(work, request.id, request.etag))
+        return profile_service_pb2.DeleteProfileLinkResponse()
+
+
+def _draft(profile: profile_pb2.Profile) -> Draft:
+    return Draft(
+        name=profile.name,
+        description=profile.description,
+        provider=profile.provider,
+        application_number=profile.application_number,
+        client_id=profile.client.client_id,
+        client_secret=profile.client.client_secret,
+        access_token=profile.access_token,
+        refresh_token=profile.refresh_token,
+        verification_token=profile.verification_token,
+    )
+
+
+def _answer(work: Work, profile: StoredProfile, view: profile_pb2.ProfileView.ValueType) -> profile_pb2.Profile:
+    """Returns the message of a profile, with its tokens if that is the view."""
+    if view != profile_pb2.PROFILE_VIEW_TOKENS:
+        return _profile(profile)
+    return _profile(profile, rules.reveal(work, profile))
+
+
+def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb2.Profile:
+    message = profile_pb2.Profile(
+        id=profile.id,
+        organization_id=profile.organization_id,
+        organization_number=profile.organization,
+        owner_id=profile.owner_id,
+        creator_id=profile.creator_id,
+        name=profile.name,
+        description=profile.description,
+        provider=profile.provider,
+        client_id=profile.client_id,
+        authorize_uri=profile.authorize_uri,
+        token_uri=profile.token_uri,
+        scope=profile.scope,
+        stored=profile_pb2.StoredSecrets(
+            client_secret=profile.client_secret is not None,
+            access_token=profile.access_token is not None,
+            refresh_token=profile.refresh_token is not None,
+            verification_token=profile.verification_token is not None,
+        ),
+        link_counts=profile_pb2.LinkCounts(
+            data_sources=profile.data_sources, connections=profile.connections, customers=profile.customers
+        ),
+        create_time=to_timestamp(profile.created),
+        update_time=to_timestamp(profile.updated),
+        etag=etag_of(profile.revision),
+    )
+    if profile.application_number:
+        message.application_number = profile.application_number
+    else:
+        message.client.client_id = profile.client_id
+    if tokens is not None:
+        message.access_token, message.refresh_token = tokens
+    return message
+
+
+def _link_draft(link: profile_pb2.ProfileLink) -> LinkDraft:
+    return LinkDraft(
+        kind=link.kind,
+        profile_id=link.profile_id,
+        external_id=link.external_id,
+        name=link.name,
+        description=link.description,
+        provider=link.provider,
+        attributes=dict(link.attributes),
+    )
+
+
+def _link(link: StoredLink) -> profile_pb2.ProfileLink:
+    return profile_pb2.ProfileLink(
+        id=link.id,
+        organization_id=link.organization_id,
+        kind=profile_pb2.LinkKind.ValueType(link.kind),
+        profile_id=link.profile_id,
+        external_id=link.external_id,
+        name=link.name,
+        description=link.description,
+        provider=link.provider,
+        attributes=_decode_attributes(link.attributes),
+        create_time=to_timestamp(link.created),
+        update_time=to_timestamp(link.updated),
+        etag=etag_of(link.revision),
+    )

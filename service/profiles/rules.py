@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be done with profiles, by whom, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.access.authorization import Target, authorize
+from service.access.caller import SYSTEM
+from service.access.permissions import Permission
+from service.applications.tables import ApplicationKind
+from service.audit import rules as audit
+from service.crypto.keyring import Where
+from service.directory.scopes import scope_of
+from service.errors import FailedPrecondition, InvalidField, NotFound, Reason, Violation
+from service.etags import require_etag
+from service.listing.listing import PageContext
+from service.profiles import links, queries
+
+if TYPE_CHECKING:
+    from service.crypto.keyring import Keyring
+    from service.listing.listing import Page, PageQuery
+    from service.profiles.queries import StoredProfile
+    from service.work import Work
+
+SECRETS: Final = ("client_secret", "access_token", "refresh_token", "verification_token")
+"""Sealed columns of the table `profiles`."""
+
+PLAIN: Final = ("name", "description", "provider", "application_number", "client_id")
+"""Members that are stored as they are, and shown in the audit trail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller wants a profile to be. Empty members are unset."""
+
+    name: str = ""
+    description: str = ""
+    provider: str = ""
+    application_number: int = 0
+    client_id: str = ""
+    client_secret: str = ""
+    access_token: str = ""
+    refresh_token: str = ""
+    verification_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Draft(name={self.name!r})"
+
+
+MEMBERS: Final = frozenset((*PLAIN, *SECRETS))
+"""Names of everything that can be changed."""
+
+
+class Tokens(NamedTuple):
+    """The tokens of a profile in clear; empty where there is none."""
+
+    access_token: str
+    refresh_token: str
+
+    def __repr__(self) -> str:
+        return "Tokens(***)"
+
+
+def get(work: Work, profile_id: int, needed: Permission = Permission.PROFILES_GET) -> StoredProfile:
+    """Returns a profile that the caller may do something with.
+
+    Raises:
+        PermissionDenied: the permission is missing.
+        NotFound: there is no such profile for the caller.
+    """
+    profile = queries.find(work.tx, profile_id)
+    authorize(work.caller, needed, links.reach_of_profile(profile) if profile else None, not_found(profile_id))
+    if profile is None:
+        raise not_found(profile_id)
+    return profile
+
+
+def page(work: Work, organization_id: str, query: PageQuery) -> Page[StoredProfile]:
+    """Returns a page of the profiles that the caller reaches.
+
+    Args:
+        work: The unit of work.
+        organization_id: See `scope_of`.
+        query: The members of a List request.
+
+    Raises:
+        PermissionDenied: PROFILES_LIST is missing.
+        NotFound: there is no such organization for the caller.
+        Invalid: the query is not one of this list.
+    """
+    scope = scope_of(work, organization_id, Permission.PROFILES_LIST, Permission.PROFILES_ALL)
+    context = PageContext(organization_id, str(work.caller.user_id))
+    return queries.PROFILES.page(work.tx, work.keyring, query, scope=scope, context=context)
+
+
+def reveal(work: Work, profile: StoredProfile) -> Tokens:
+    """Returns the tokens of a profile, and records that the caller has seen them: belongs into a write.
+
+    Raises:
+        PermissionDenied: PROFILES_REVEAL is missing.
+    """
+    authorize(work.caller, Permission.PROFILES_REVEAL, links.reach_of_profile(profile), None)
+    audit.record(work, "profile.reveal", f"profiles/{profile.id}", profile.organization)
+    return Tokens(
+        _opened(work.keyring, profile, "access_token", profile.access_token),
+        _opened(work.keyring, profile, "refresh_token", profile.refresh_token),
+    )
+
+
+def create(work: Work, draft: Draft) -> StoredProfile:
+    """Stores a profile that the caller owns; its creator is the one who really calls.
+
+    Raises:
+        PermissionDenied: PROFILES_CREATE is missing.
+        InvalidField: a required member is missing, or one too many.
+        NotFound: there is no such application for the caller's organization.
+        FailedPrecondition: the application is not a provider registration.
+    """
+    caller = work.caller
+    authorize(caller, Permission.PROFILES_CREATE, Target(caller.organization), None)
+    _check_draft(draft, has_client_secret=bool(draft.client_secret))
+    _check_source(work, draft.application_number, caller.organization)
+    profile_id = queries.add(
+        work.tx,
+        {
+            "organization": caller.organization,
+            "owner_id": caller.user_id,
+            "creator_id": (caller.actor or caller).user_id,
+            **_plain(draft),
+            "created": work.now,
+            "updated": work.now,
+            "revision": 1,
+        },
+    )
+    # Sealed values are bound to their row, whose id is known only now.
+    sealed = {name: _sealed(work.keyring, profile_id, name, getattr(draft, name)) for name in SECRETS}
+    if any(sealed.values()):
+        queries.change(work.tx, profile_id, sealed)
+    changes = audit.differences({}, {name: value for name, value in _plain(draft).items() if value})
+    changes |= {name: "set" for name, value in sealed.items() if value}
+    audit.record(work, "profile.create", f"profiles/{profile_id}", caller.organization, changes)
+    return _stored(work, profile_id)
+
+
+def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], etag: str) -> StoredProfile:
+    """Changes the named members of a profile to what the draft has.
+
+    An application takes the place of client credentials of the profile's own, and the other way round.
+
+    Args:
+        work: The unit of work.
+        profile_id: Which profile.
+        draft: The new values.
+        members: Which of MEMBERS to take from the draft.
+        etag: What the profile must still be; see `require_etag`.
+
+    Raises:
+        PermissionDenied: PROFILES_UPDATE is missing.
+        NotFound: there is no such profile, or application, for the caller.
+        EtagMismatch: it has changed.
+        InvalidField: a required member would be missing.
+        FailedPrecondition: the application is not a provider registration.
+    """
+    before = get(work, profile_id, Permission.PROFILES_UPDATE)
+    require_etag(etag, before.revision)
+    sealed = {name: getattr(before, name) for name in SECRETS}
+    changes: dict[str, object] = {}
+    for name in SECRETS:
+        if name in members:
+            changes[name] = _word(bool(sealed[name]), bool(getattr(draft, name)))
+            sealed[name] = _sealed(work.keyring, profile_id, name, getattr(draft, name))
+    after = _merged(before, draft, members)
+    if after.application_number:
+        sealed["client_secret"] = None
+    _check_draft(after, has_client_secret=sealed["client_secret"] is not None)
+    if after.application_number != before.application_number:
+        _check_source(work, after.application_number, before.organization)
+    values = {**_plain(after), **sealed, "updated": work.now, "revision": before.revision + 1}
+    queries.change(work.tx, profile_id, values)
+    shown = _plain(_merged(before, draft, frozenset()))
+    audit.record(
+        work,
+        "profile.update",
+        f"profiles/{profile_id}",
+        before.organization,
+        audit.differences(shown, _plain(after)) | changes,
+    )
+    return _stored(work, profile_id)
+
+
+def delete(work: Work, profile_id: int, etag: str, *, force: bool) -> int:
+    """Deletes a profile.
+
+    Returns:
+        How many links were released.
+
+    Raises:
+        PermissionDenied: PROFILES_DELETE is missing.
+        NotFound: there is no such profile for the caller.
+        EtagMismatch: it has changed.
+        FailedPrecondition: links use it and `force` is not given.
+    """
+    profile = get(work, profile_id, Permission.PROFILES_DELETE)
+    require_etag(etag, profile.revision)
+    used = profile.data_sources + profile.connections + profile.customers
+    if used and not force:
+        raise FailedPrecondition(Reason.PROFILE_IN_USE, f"{used} links use the profile", metadata={"links": str(used)})
+    return remove(work, profile_id, profile.organization)
+
+
+def remove(work: Work, profile_id: int, organization: int) -> int:
+    """Deletes a profile whatever uses it, as part of something that was authorized. Returns the links released."""
+    released = links.release(work, profile_id)
+    queries.remove(work.tx, profile_id)
+    audit.record(work, "profile.delete", f"profiles/{profile_id}", organization, {"links_released": released})
+    return released
+
+
+def remove_of_application(work: Work, number: int) -> int:
+    """Deletes the profiles that use an application, of whatever organization, and returns how many there were."""
+    profiles = queries.of_application(work.tx, number)
+    for profile_id, organization in profiles:
+        remove(work, profile_id, organization)
+    return len(profiles)
+
+
+def remove_of_owner(work: Work, owner_id: int, organization: int) -> int:
+    """Deletes the profiles that a user owns, and returns how many there were."""
+    profiles = queries.ids_of_owner(work.tx, owner_id)
+    for profile_id in profiles:
+        remove(work, profile_id, organization)
+    return len(profiles)
+
+
+def count_of_application(work: Work, number: int) -> int:
+    """Returns how many profiles use an application."""
+    return queries.count_of_application(work.tx, number)
+
+
+def count_of_owner(work: Work, owner_id: int) -> int:
+    """Returns how many profiles a user owns."""
+    return len(queries.ids_of_owner(work.tx, owner_id))
+
+
+def forget_user(work: Work, user_id: int) -> None:
+    """Takes a user who is deleted out of what they created for others."""
+    queries.forget_creator(work.tx, user_id)
+    links.forget_creator(work, user_id)
+
+
+def not_found(profile_id: int) -> NotFound:
+    """Returns the error that hides a profile, there or not."""
+    return NotFound(Reason.PROFILE_NOT_FOUND, f"there is no profile {profile_id}", metadata={"id": str(profile_id)})
+
+
+def _stored(work: Work, profile_id: int) -> StoredProfile:
+    profile = queries.find(work.tx, profile_id)
+    if profile is None:
+        raise LookupError(f"profile {profile_id} is gone in the transaction that wrote it")
+    return profile
+
+
+def _merged(before: StoredProfile, draft: Draft, members: frozenset[str]) -> Draft:
+    """Returns the plain members as they will be, with one source where the change names one."""
+    own = not before.application_number
+    kept = Draft(
+        name=before.name,
+        description=before.description,
+        provider=before.provider if own else "",
+        application_number=before.application_number,
+        client_id=before.client_id if own else "",
+    )
+    merged = replace(kept, **{name: getattr(draft, name) for name in members.intersection(PLAIN)})
+    if "application_number" in members and draft.application_number:
+        return Draft(merged.name, merged.description, "", merged.application_number, "")
+    if members & {"client_id", "client_secret"} and "application_number" not in members:
+        return Draft(merged.name, merged.description, merged.provider, 0, merged.client_id)
+    return merged
+
+
+def _check_draft(draft: Draft, *, has_client_secret: bool) -> None:
+    missing = []
+    if not draft.name:
+        missing.append("profile.name")
+    if draft.application_number:
+        if draft.client_id:
+            raise InvalidField(Violation("profile.client", "is not allowed beside application_number"))
+    elif not draft.client_id and not has_client_secret:
+        missing.append("profile.application_number")
+    else:
+        if not draft.client_id:
+            missing.append("profile.client.client_id")
+        if not has_client_secret:
+            missing.append("profile.client.client_secret")
+        if not draft.provider:
+            missing.append("profile.provider")
+    if missing:
+        raise InvalidField(*(Violation(path, "is required") for path in missing))
+
+
+def _check_source(work: Work, application_number: int, organization: int) -> None:
+    """Lets a profile use the applications of its organization, and those of the first one, which serve all."""
+    if not application_number:
+        return
+    source = queries.find_source(work.tx, application_number)
+    if source is None or source.organization not in (organization, SYSTEM):
+        raise NotFound(
+            Reason.APPLICATION_NOT_FOUND,
+            f"there is no application {application_number}",
+            metadata={"id": str(application_number)},
+            violations=(Violation("profile.application_number", "there is no such application"),),
+        )
+    if source.kind != ApplicationKind.PROVIDER:
+        raise FailedPrecondition(
+            Reason.WRONG_KIND,
+            f"application {application_number} is not a provider registration",
+            violations=(Violation("profile.application_number", "is not a provider registration"),),
+        )
+
+
+def _plain(draft: Draft) -> dict[str, object]:
+    return {
+        "name": draft.name,
+        "description": draft.description,
+        "provider": "" if draft.application_number else draft.provider,
+        "application_number": draft.application_number or None,
+        "client_id": draft.client_id,
+    }
+
+
+def _word(before: bool, after: bool) -> str:  # noqa: FBT001 - two states of one thing
+    if before and after:
+        return "replaced"
+    return "set" if after else "cleared"
+
+
+def _sealed(keyring: Keyring, profile_id: int, column: str, value: str) -> bytes | None:
+    return keyring.seal(value, Where("profiles", column, profile_id)) if value else None
+
+
+def _opened(keyring: Keyring, profile: StoredProfile, column: str, sealed: bytes | None) -> str:
+    return keyring.unseal_text(sealed, Where("profiles", column, profile.id)) if sealed else ""

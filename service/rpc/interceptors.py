@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The five interceptors of every call, outermost first: telemetry, errors, deadline, authentication, validation.
+
+Each wraps a method's behavior once, when the method is first called, and looks at the call through its context only:
+the same chain serves a socket and the in-process channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from urllib.parse import unquote
+
+import grpc
+import protovalidate
+import structlog
+from google.protobuf.message import DecodeError, Message
+from opentelemetry import trace
+from prometheus_client import Counter, Gauge, Histogram
+from typing_extensions import override
+
+from service.access.authorization import denied
+from service.access.permissions import Permission
+from service.errors import DeadlineExceeded, DomainError, InvalidField, PermissionDenied, Reason, Violation
+from service.rpc import call as calls
+from service.rpc import status
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message as AnyMessage
+
+    from service.access.authentication import Authenticator
+    from service.access.caller import Caller
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Behavior: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+
+OWN_METHODS: Final = "/almoner."
+"""Prefix of our own services; health and reflection are anybody's."""
+
+_LOG = structlog.get_logger(__name__)
+_TRACER = trace.get_tracer("almoner")
+
+_DURATION = Histogram(
+    "almoner_rpc_duration_seconds",
+    "Time from the arrival of a call to its reply.",
+    ("method", "code"),
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_RUNNING = Gauge("almoner_rpc_running", "Calls that are being served.")
+_REFUSED = Counter("almoner_authentication_refused_total", "Calls whose credentials were refused.", ("reason",))
+
+
+class _Undecodable:
+    """Stands for a request that is no message of the method's type."""
+
+
+_UNDECODABLE = _Undecodable()
+
+
+class UnaryInterceptor(grpc.aio.ServerInterceptor):
+    """An interceptor of unary calls, which are all that this API has. Other kinds pass through."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    @abstractmethod
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        """Returns `behavior` of `method`, wrapped. What can be done once a method is done here."""
+
+    def deserializer(self, of: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+        """Returns the request deserializer to use instead of `of`."""
+        return of
+
+    @override
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        method = handler_call_details.method
+        wrapped = self._handlers.get(method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return cast("grpc.RpcMethodHandler[Any, Any]", handler)
+        wrapped = grpc.unary_unary_rpc_method_handler(
+            cast("Any", self.around(method, cast("Behavior", handler.unary_unary))),
+            cast("Any", self.deserializer(cast("Any", handler.request_deserializer))),
+            cast("Any", handler.response_serializer),
+        )
+        self._handlers[method] = wrapped
+        return wrapped
+
+
+class TelemetryInterceptor(UnaryInterceptor):
+    """Opens the call: request id, span, metrics, access log. Outermost, so that it sees the final status."""
+
+    def __init__(self, *, access_log: bool = False) -> None:
+        super().__init__()
+        self._access_log = access_log
+
+    @override
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        service, _, name = method.removeprefix("/").partition("/")
+        attributes = {"rpc.system.name": "grpc", "rpc.method": f"{service}/{name}"}
+        observed = {code: _DURATION.labels(method, code.name).observe for code in grpc.StatusCode}
+        # Without a provider every span is a blank one, which would only cost.
+        traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+        async def call(request: Any, context: Context) -> Any:
+            started = time.perf_counter()
+            current = calls.Call(method, dict(cast("Any", context.invocation_metadata() or ())))
+            token = calls.enter(current)
+            _RUNNING.inc()
+            span = _TRACER.start_span(method, kind=trace.SpanKind.SERVER, attributes=attributes) if traced else None
+            try:
+                return await behavior(request, context)
+            finally:
+                code = _final_code(context)
+                elapsed = time.perf_counter() - started
+                observed[code](elapsed)
+                _RUNNING.dec()
+                if span is not None:
+                    span.set_attribute("rpc.response.status_code", code.name)
+                    span.end()
+                if self._access_log:
+                    _log_access(current, code, elapsed)
+                calls.leave(token)
+
+        return call
+
+
+class ErrorInterceptor(UnaryInterceptor):
+    """Turns whatever is raised into a status. Without it gRPC would send the text of any exception to the client."""
+
+    @override
+    def deserializer(self, of: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+        if of is None:
+            return None
+
+        def deserialize(data: bytes) -> Any:
+            try:
+                return of(data)
+            except DecodeError:
+                return _UNDECODABLE
+
+        return deserialize
+
+    @override
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        async def call(request: Any, context: Context) -> Any:
+            try:
+                if request is _UNDECODABLE:
+                    raise InvalidField(Violation("", "the request is no message of this method"))  # noqa: TRY301
+                return await behavior(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except DomainError as error:
+                abort = status.to_abort(error)
+            except Exception as error:  # noqa: BLE001 - the one place: nothing of it may reach the client
+                request_id = calls.current_call().request_id
+                _LOG.exception("rpc.failed", method=method, request_id=request_id, error=type(error).__name__)
+                abort = status.internal(request_id)
+            return await context.abort(abort.code, abort.details, abort.trailing_metadata)
+
+        return call
+
+
+class DeadlineInterceptor(UnaryInterceptor):
+    """Bounds every call by its client's deadline, and by the server's where that is sooner or there is none."""
+
+    def __init__(self, limit: float) -> None:
+        """`limit` is in seconds."""
+        super().__init__()
+        self._limit = limit
+
+    @override
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        async def call(request: Any, context: Context) -> Any:
+            remaining = cast("float | None", context.time_remaining())
+            limit = self._limit if remaining is None else min(remaining, self._limit)
+            try:
+                async with asyncio.timeout(limit):
+                    return await behavior(request, context)
+            except TimeoutError:
+                raise DeadlineExceeded from None
+
+        return call
+
+
+class AuthenticationInterceptor(UnaryInterceptor):
+    """Finds the caller of each of our own methods, and whom they act for."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        super().__init__()
+        self._authenticator = authenticator
+
+    @override
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        if not method.startswith(OWN_METHODS):
+            return behavior
+
+        async def call(request: Any, context: Context) -> Any:
+            current = calls.current_call()
+            try:
+                caller = await self._authenticator.authenticate(current.text(calls.AUTHORIZATION))
+            except DomainError as error:
+                _REFUSED.labels(error.reason.value).inc()
+                raise
+            required = current.text(calls.REQUIRED_PERMISSIONS)
+            if required:
+                _require(caller, required)
+            subject = current.text(calls.ON_BEHALF_OF)
+            current.caller = await self._acting_for(caller, unquote(subject)) if subject else caller
+            return await behavior(request, context)
+
+        return call
+
+    async def _acting_for(self, caller: Caller, username: str) -> Caller:
+        if username == caller.username:
+            return caller
+        refused = PermissionDenied(
+            Reason.ON_BEHALF_REFUSED,
+            f"you may not act on behalf of {username!r}",
+            metadata={"user": username},
+        )
+        if not caller.holds_anywhere(Permission.ON_BEHALF_OF) or "\x00" in username:
+            raise refused
+        login = await self._authenticator.find(username)
+        if login is None or Permission.ON_BEHALF_OF not in caller.holds(login.caller.organization):
+            raise refused
+        return caller.acting_for(login.caller)
+
+
+class ValidationInterceptor(UnaryInterceptor):
+    """Holds every request to the rules that its proto file states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._validator = protovalidate.Validator()
+
+    @override
+    def around(self, method: str, behavior: Behavior) -> Behavior:
+        if not method.startswith(OWN_METHODS):
+            return behavior
+        collect = self._validator.collect_violations
+
+        async def call(request: AnyMessage, context: Context) -> Message:
+            violations = collect(request)
+            if violations:
+                raise InvalidField(*(_violation(violation) for violation in violations))
+            return cast("Message", await behavior(request, context))
+
+        return call
+
+
+def _log_access(current: calls.Call, code: grpc.StatusCode, elapsed: float) -> None:
+    _LOG.info(
+        "rpc.served",
+        method=current.method,
+        code=code.name,
+        milliseconds=round(elapsed * 1_000, 3),
+        user=current.caller.username if current.caller else None,
+        request_id=current.request_id,
+    )
+
+
+def _require(caller: Caller, names: str) -> None:
+    for name in names.split(","):
+        permission = Permission.__members__.get(name)
+        if permission is None or not caller.holds_anywhere(permission):
+            raise denied(permission)
+
+
+def _violation(violation: protovalidate.Violation) -> Violation:
+    """Returns a violation with its path in the form `profile.client.client_id`, `user.role_ids[3]`."""
+    path = ""
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None:
+            path += f"[{element.subscript.value}]"
+    return Violation(path, violation.proto.message or violation.proto.rule_id)
+
+
+_OK: Final = grpc.StatusCode.OK
+_BY_NUMBER: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def _final_code(context: Context) -> grpc.StatusCode:
+    """Returns the status that the call ends with; gRPC gives it as an enum member, as its number, or not at all."""
+    code: Any = context.code()
+    return code if isinstance(code, grpc.StatusCode) else _BY_NUMBER.get(code, _OK)

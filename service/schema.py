@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All tables of the house: importing this module makes `METADATA` whole, for migrations to compare with."""
+
+from __future__ import annotations
+
+from service.applications import tables as applications
+from service.audit import tables as audit
+from service.directory import tables as directory
+from service.profiles import tables as profiles
+from service.rpc import tables as rpc
+from service.storage import facts
+from service.storage.tables import StoredRow
+
+METADATA = StoredRow.metadata
+"""Metadata of every table."""
+
+TABLE_MODULES = (applications, audit, directory, facts, profiles, rpc)
+"""The modules that define tables."""

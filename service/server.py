@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the service from its parts: what `almoner serve` runs, and what tests run in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from almoner.v1 import (
+    application_service_pb2,
+    application_service_pb2_grpc,
+    directory_service_pb2,
+    directory_service_pb2_grpc,
+    profile_service_pb2,
+    profile_service_pb2_grpc,
+)
+from service.access.authentication import Authenticator
+from service.applications.rpc import ApplicationServicer
+from service.background import Background
+from service.clock import Clock, system_clock
+from service.crypto.credential_cache import CredentialCache
+from service.crypto.keyring import Keyring
+from service.crypto.passwords import PasswordHasher
+from service.crypto.tokens import new_api_token
+from service.directory.bootstrap import FirstCredentials, bootstrap, is_empty
+from service.directory.logins import DirectoryLogins
+from service.directory.rpc import DirectoryServicer
+from service.local_channel import LocalChannel
+from service.profiles.rpc import ProfileServicer
+from service.rpc import interceptors
+from service.rpc.units import Units
+from service.storage.facts import find_fact, state_fact
+from service.storage.postgresql import PostgresStore
+from service.storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+    from service.storage.store import Store, Tx
+
+SERVICES: Final = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in (
+        (profile_service_pb2, "ProfileService"),
+        (application_service_pb2, "ApplicationService"),
+        (directory_service_pb2, "DirectoryService"),
+    )
+)
+"""Full names of the services of the API."""
+
+KEYRING_FACT: Final = "keyring"
+
+
+class KeyringMismatchError(Exception):
+    """The database was written with another keyring: what is sealed in it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """Credentials that the first start generated, to be shown once; None where the operator had chosen them."""
+
+    password: str | None
+    api_token: str | None
+
+    def __repr__(self) -> str:
+        return "FirstStart(***)"
+
+
+class Service:
+    """One running service: its store, its keys, its servicers behind their interceptors."""
+
+    def __init__(self, settings: Settings, store: Store, keyring: Keyring, clock: Clock) -> None:
+        """Puts the parts together; nothing runs yet."""
+        self.settings = settings
+        self.store = store
+        self.keyring = keyring
+        self.clock = clock
+        self.passwords = PasswordHasher(waiting=settings.password_checks_waiting)
+        self.health = HealthServicer()
+        authenticator = Authenticator(
+            store=store,
+            logins=DirectoryLogins(),
+            keyring=keyring,
+            passwords=self.passwords,
+            cache=CredentialCache(clock),
+            clock=clock,
+        )
+        self.interceptors = (
+            interceptors.TelemetryInterceptor(access_log=settings.access_log),
+            interceptors.ErrorInterceptor(),
+            interceptors.DeadlineInterceptor(settings.rpc_timeout),
+            interceptors.AuthenticationInterceptor(authenticator),
+            interceptors.ValidationInterceptor(),
+        )
+        self._units = Units(store, keyring, clock)
+        self.background = Background(
+            store=store,
+            keyring=keyring,
+            clock=clock,
+            health=self.health,
+            keep_replies=settings.request_id_retention,
+        )
+
+    def local_channel(self) -> LocalChannel:
+        """Returns the service as a channel in this process."""
+        channel = LocalChannel(self.interceptors)
+        self._add_servicers(channel)
+        return channel
+
+    def grpc_server(self, *, share_port: bool = False) -> grpc.aio.Server:
+        """Returns the service as a server, without a port.
+
+        Args:
+            share_port: Whether other processes may listen on the same port, as workers do.
+        """
+        server = grpc.aio.server(
+            interceptors=self.interceptors,
+            options=(
+                ("grpc.so_reuseport", int(share_port)),
+                ("grpc.max_receive_message_length", self.settings.max_body_bytes),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.max_connection_age_ms", 30 * 60_000),
+                ("grpc.max_connection_age_grace_ms", 60_000),
+            ),
+        )
+        self._add_servicers(server)
+        if self.settings.reflection:
+            reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
+        return server
+
+    async def bootstrap(self) -> FirstStart | None:
+        """Makes what an empty server needs, and checks that database and keyring belong together.
+
+        Returns:
+            The credentials of user `admin`, if this was the first start.
+
+        Raises:
+            KeyringMismatchError: the database was written with another keyring.
+            StorageUnavailable: the database does not answer.
+        """
+        fingerprint = self.keyring.fingerprint
+        stated = await self.store.read(lambda tx: find_fact(tx, KEYRING_FACT))
+        if stated is not None and stated != fingerprint:
+            raise KeyringMismatchError
+        if not await self.store.read(is_empty):
+            return None
+        given_password = self.settings.bootstrap_admin_password
+        given_token = self.settings.bootstrap_api_token
+        password = given_password.get_secret_value() if given_password else new_api_token().partition("_")[2][:24]
+        token = given_token.get_secret_value() if given_token else new_api_token()
+        credentials = FirstCredentials(await self.passwords.hash(password), token)
+
+        def first_start(tx: Tx) -> bool:
+            made = bootstrap(tx, self.keyring, self.clock(), credentials)
+            if made:
+                state_fact(tx, KEYRING_FACT, fingerprint)
+            return made
+
+        if not await self.store.write(first_start):
+            return None
+        return FirstStart(None if given_password else password, None if given_token else token)
+
+    async def close(self) -> None:
+        """Ends what runs, after the calls have ended."""
+        await self.background.stop()
+        self.passwords.close()
+        await self.store.close()
+
+    def _add_servicers(self, server: grpc.aio.Server | LocalChannel) -> None:
+        to = cast("Any", server)
+        profile_service_pb2_grpc.add_ProfileServiceServicer_to_server(ProfileServicer(self._units), to)
+        application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(
+            ApplicationServicer(self._units, self.passwords), to
+        )
+        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
+            DirectoryServicer(self._units, self.passwords), to
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, to)
+
+
+def open_store(settings: Settings) -> Store:
+    """Returns the store that the settings name. The schema must be there.
+
+    Raises:
+        StorageUnavailable: an SQLite file cannot be opened.
+    """
+    path = settings.sqlite_path
+    if path is not None:
+        return SqliteStore(Path(path))
+    return PostgresStore(settings.database_url, pool_size=settings.postgres_pool_size)
+
+
+def open_service(settings: Settings, clock: Clock = system_clock) -> Service:
+    """Returns a service over the settings' store and keyring, which is made if it is missing.
+
+    Raises:
+        StorageUnavailable: an SQLite file cannot be opened.
+        KeyringError: the keyring cannot be read or made.
+    """
+    keyring = Keyring.open_or_create(settings.keyring_file, clock)
+    return Service(settings, open_store(settings), keyring, clock)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store that a deployment outgrows one machine with: PostgreSQL, or what speaks its protocol, by asyncpg.
+
+All state is in the database, so any number of replicas may use it. Writes are serializable, as they are on SQLite by
+nature: a rule that checks before it writes is right on both, and what loses a race is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, cast
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from service.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from service.storage.store import Result, UseCase
+
+_LOG = structlog.get_logger(__name__)
+
+PATIENCE = 15.0
+"""Seconds for which a write that loses races is run again, before its caller is told to come back later."""
+
+LONGEST_PAUSE = 0.05
+"""Seconds between two tries at the most; it begins with a twentieth of that and doubles."""
+
+# Serialization failure and deadlock; and a constraint broken by a row that the snapshot could not see yet, which the
+# rule finds, and names, when it runs again.
+_BROKEN = frozenset({"23505", "23503"})
+_RACES = frozenset({"40001", "40P01"}) | _BROKEN
+
+# Classes of SQLSTATE that say that the server is away, full, starting, stopping or read-only, and races that were lost
+# every time.
+_AWAY = ("08", "25006", "40", "53", "55P03", "57", "58")
+
+
+class PostgresStore:
+    """A `Store` over a pool of PostgreSQL connections."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, statement_timeout: float = 30.0) -> None:
+        """Prepares the pool; the first use connects.
+
+        Args:
+            url: `postgresql+asyncpg://…`.
+            pool_size: Connections at the most.
+            statement_timeout: Seconds after which the server gives a statement up.
+        """
+        self._engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            pool_recycle=1800,
+            connect_args={
+                "timeout": 5,
+                "server_settings": {
+                    "application_name": "almoner",
+                    "statement_timeout": str(int(statement_timeout * 1_000)),
+                },
+            },
+        )
+        # One statement is one snapshot either way, and without BEGIN and COMMIT it is one round trip instead of three.
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
+        self._losers = asyncio.Lock()
+
+    async def read(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.read`. Each statement of the use case sees what is committed when it starts."""
+        for last in (False, True):
+            try:
+                async with self._reads.connect() as connection:
+                    return await connection.run_sync(use_case)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                # A connection that went stale in the pool costs one try: the pool is renewed with it.
+                if last or not _lost_connection(error):
+                    raise _translated(error) from None
+        raise StorageUnavailable
+
+    async def scan(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.scan`. The same as `read`: nobody waits for it but its caller."""
+        return await self.read(use_case)
+
+    async def write(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.write`."""
+        try:
+            return await self._try(use_case)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if _sqlstate(error) not in _RACES:
+                raise _translated(error) from None
+        # Of the writes of this process that lost a race, one at a time is run again: they would lose to each other.
+        async with self._losers:
+            return await self._try_again(use_case)
+
+    async def _try(self, use_case: UseCase[Result]) -> Result:
+        async with self._writes.begin() as connection:
+            return await connection.run_sync(use_case)
+
+    async def _try_again(self, use_case: UseCase[Result]) -> Result:
+        give_up = time.monotonic() + PATIENCE
+        pause = LONGEST_PAUSE / 20
+        while True:
+            try:
+                return await self._try(use_case)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                lasting = _sqlstate(error) in _BROKEN and pause >= LONGEST_PAUSE
+                if _sqlstate(error) not in _RACES or lasting or time.monotonic() > give_up:
+                    raise _translated(error) from None
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - a pause is no secret
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def sweep(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.sweep`. The same as `write`: nobody waits for it but its caller."""
+        return await self.write(use_case)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._engine.dispose()
+
+
+def _sqlstate(error: Exception) -> str:
+    original = getattr(error, "orig", None)
+    return cast("str", getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
+
+
+def _lost_connection(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _translated(error: Exception) -> Exception:
+    """Makes of a database failure what callers can act on. A statement that is wrong is a fault of ours: it stays."""
+    state = _sqlstate(error)
+    if isinstance(error, DBAPIError) and not _lost_connection(error) and not state.startswith(_AWAY):
+        return error
+    _LOG.error("storage.failed", error=type(error).__name__, sqlstate=state)
+    return StorageUnavailable()

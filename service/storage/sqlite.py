@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded store: SQLite in WAL mode, where writes that wait together share one commit.
+
+A durable commit costs a disk flush, and one flush can carry many callers' writes. Everything before it takes
+microseconds a write and is Python, which one thread runs at a time anyway: handing it to a thread makes the two wait
+for each other at every statement. So reads and writes run at once, on the event loop, and only the commit, which waits
+for the disk, has a thread; while it waits, the next batch gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+import structlog
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.pool import NullPool
+
+from service.errors import StorageUnavailable
+from service.storage.store import Result, Tx, UseCase
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+_LOG = structlog.get_logger(__name__)
+
+BUSY_TIMEOUT = 5_000
+"""Milliseconds to wait for another process that is writing."""
+
+MOST_IN_A_BATCH = 64
+"""Writes that share one commit at the most, so that the first of them is not held up by the last."""
+
+
+@dataclass(slots=True)
+class _Write(Generic[Result]):
+    """A use case that waits for its turn, and its caller who waits for the result."""
+
+    use_case: UseCase[Result]
+    future: asyncio.Future[Result]
+    sweeps: bool
+    result: Result | None = None
+    error: Exception | None = None
+
+    def deliver(self) -> None:
+        if self.future.done():  # the caller's deadline has passed meanwhile
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(cast("Result", self.result))
+
+
+class SqliteStore:
+    """A `Store` over one SQLite file, which other processes of this machine may use too."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file, which must exist or be creatable.
+
+        Raises:
+            StorageUnavailable: the file cannot be opened, or not in WAL mode.
+        """
+        self._engine = _engine(path)
+        try:
+            self._reader, self._scanner, self._writer = (self._engine.connect() for _ in range(3))
+        except DatabaseError as error:
+            _LOG.error("storage.open_failed", error=str(error.orig))
+            raise StorageUnavailable from None
+        self._driver = _driver(self._writer)
+        self._scans = ThreadPoolExecutor(1, thread_name_prefix="sqlite-scan")
+        self._commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
+        self._waiting: deque[_Write[Any]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def read(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.read`. Runs at once; each statement of the use case sees what is committed when it starts."""
+        try:
+            return use_case(self._reader)
+        except (DatabaseError, sqlite3.Error) as error:
+            raise _translated(error) from None
+
+    async def scan(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.scan`. Runs on the reader thread, over one snapshot."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scans, _in_snapshot, self._scanner, use_case)
+
+    async def write(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.write`. A caller that gives up before its turn comes leaves nothing written."""
+        return await self._enqueue(use_case, sweeps=False)
+
+    async def sweep(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.sweep`. Runs alone, on the thread that commits."""
+        return await self._enqueue(use_case, sweeps=True)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
+        for executor in (self._scans, self._commits):
+            executor.shutdown()
+        for connection in (self._reader, self._scanner, self._writer):
+            connection.close()
+        self._engine.dispose()
+
+    async def _enqueue(self, use_case: UseCase[Result], *, sweeps: bool) -> Result:
+        if self._closed:
+            raise StorageUnavailable
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Write(use_case, future, sweeps))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        """Runs what waits, batch by batch, until nothing does."""
+        try:
+            while self._waiting:
+                batch = self._next_batch()
+                if batch:
+                    await self._write_together(batch)
+                    for write in batch:
+                        write.deliver()
+        finally:
+            self._writing = None
+
+    def _next_batch(self) -> list[_Write[Any]]:
+        """Takes the writes that share the next commit: as many as wait, or a sweep alone."""
+        batch: list[_Write[Any]] = []
+        while self._waiting and len(batch) < MOST_IN_A_BATCH:
+            if self._waiting[0].sweeps and batch:
+                break
+            write = self._waiting.popleft()
+            if not write.future.done():
+                batch.append(write)
+                if write.sweeps:
+                    break
+        return batch
+
+    async def _write_together(self, batch: list[_Write[Any]]) -> None:
+        """Runs the writes of a batch in one transaction, each in a savepoint, and commits once."""
+        loop = asyncio.get_running_loop()
+        try:
+            if batch[0].sweeps:
+                await loop.run_in_executor(self._commits, self._sweep, batch[0])
+                return
+            if not self._begin_at_once():
+                await loop.run_in_executor(self._commits, self._begin)
+            for write in batch:
+                self._run(write)
+            await loop.run_in_executor(self._commits, self._driver.execute, "COMMIT")
+        except sqlite3.Error as error:
+            _LOG.error("storage.write_failed", error=str(error), writes=len(batch))
+            _abandon(self._driver)
+            for write in batch:
+                write.error = StorageUnavailable()
+
+    def _begin_at_once(self) -> bool:
+        """Begins a transaction unless another process has one."""
+        try:
+            self._driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+        return True
+
+    def _begin(self) -> None:
+        """Begins a transaction once no other process has one; on a thread, because it may wait."""
+        self._driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+        try:
+            self._driver.execute("BEGIN IMMEDIATE")
+        finally:
+            self._driver.execute("PRAGMA busy_timeout=0")
+
+    def _sweep(self, write: _Write[Any]) -> None:
+        self._begin()
+        self._run(write)
+        self._driver.execute("COMMIT")
+
+    def _run(self, write: _Write[Any]) -> None:
+        """Runs one write of a batch. Its own failure undoes it alone; the loss of the transaction is passed on."""
+        self._driver.execute("SAVEPOINT use_case")
+        try:
+            write.result = write.use_case(self._writer)
+        except Exception as error:  # noqa: BLE001 - whatever a use case raises belongs to its caller, who gets it
+            if not self._driver.in_transaction:  # a full disk, for example: SQLite has undone the others' writes too
+                raise sqlite3.OperationalError("the transaction was rolled back") from None
+            write.error = _translated(error)
+            self._driver.execute("ROLLBACK TO use_case")
+        self._driver.execute("RELEASE use_case")
+
+
+def _in_snapshot(connection: Tx, use_case: UseCase[Result]) -> Result:
+    driver = _driver(connection)
+    try:
+        driver.execute("BEGIN")
+        return use_case(connection)
+    except (DatabaseError, sqlite3.Error) as error:
+        raise _translated(error) from None
+    finally:
+        _abandon(driver)
+
+
+def _abandon(driver: sqlite3.Connection) -> None:
+    if driver.in_transaction:
+        driver.execute("ROLLBACK")
+
+
+def _translated(error: Exception) -> Exception:
+    """Makes of a database failure what callers can act on. A broken constraint is a fault of ours: it stays."""
+    if isinstance(error, (IntegrityError, sqlite3.IntegrityError)):
+        return error
+    if not isinstance(error, (DatabaseError, sqlite3.Error)):
+        return error
+    _LOG.error("storage.failed", error=str(getattr(error, "orig", error)))
+    return StorageUnavailable()
+
+
+def _driver(connection: Tx) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+def _engine(path: Path) -> Engine:
+    """An engine whose connections begin and end transactions only when told to, and hide their parameters."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        hide_parameters=True,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        # A connection is used by one thread at a time, but not always by the one that opened it.
+        connect_args={"check_same_thread": False, "cached_statements": 512},
+    )
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        message = f"journal mode is {mode}, not WAL"
+        raise sqlite3.OperationalError(message)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    # Nothing may wait on the event loop; what must wait for another process does so on a thread.
+    connection.execute("PRAGMA busy_timeout=0")

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rule works with: a transaction, the caller, the time, the keys and the ids of the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from service.access.caller import Caller
+    from service.crypto.keyring import Keyring
+    from service.storage.store import Tx
+
+
+class Work(NamedTuple):
+    """One unit of work of one caller.
+
+    Attributes:
+        tx: The connection, inside its transaction.
+        caller: Who wants it done.
+        now: The time of the whole unit, epoch microseconds.
+        keyring: Seals, unseals and digests.
+        request_id: Id under which log and audit know the request.
+    """
+
+    tx: Tx
+    caller: Caller
+    now: int
+    keyring: Keyring
+    request_id: str
