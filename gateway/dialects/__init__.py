@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dialects that the gateway speaks. A new one is a folder here and an entry in this tuple."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.dialects.hdp import HDP
+from gateway.dialects.workato import WORKATO
+
+if TYPE_CHECKING:
+    from gateway.routing import Dialect
+
+DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO)

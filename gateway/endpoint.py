@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serves one route: identify, read, call, answer; and any failure on the way in the dialect's form.
+
+All that depends on the route alone is worked out when the endpoint is made, nothing of it for each request.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import hdrs, web
+from grpc import aio
+from multidict import istr
+
+from almoner.v1.directory_service_pb2 import WhoAmIRequest
+from gateway import decoding
+from gateway.call import Call, Metadata, Reply, Services
+from gateway.failures import Failure, Violation, from_rpc, invalid, unexpected
+from gateway.routing import Dialect, Refused, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.settings import GatewaySettings
+
+LOG = logging.getLogger(__name__)
+
+X_REQUEST_ID = istr("X-Request-Id")
+SEC_FETCH_SITE = istr("Sec-Fetch-Site")
+TRACE_HEADERS = (istr("traceparent"), istr("tracestate"))
+SERVER = "almoner"
+AUTHORIZATION = "authorization"
+REQUEST_ID = "x-request-id"
+REQUIRED_PERMISSIONS = "almoner-required-permissions"
+ON_BEHALF_OF = "almoner-on-behalf-of"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def request_id_of(request: web.Request) -> str:
+    """Returns the id that the client gave the request, or a new one."""
+    given = request.headers.get(X_REQUEST_ID)
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return os.urandom(16).hex()
+
+
+def is_metadata(value: str) -> bool:
+    """Whether gRPC carries the value as it is: printable ASCII."""
+    return value.isascii() and value.isprintable()
+
+
+def refuse(dialect: Dialect, refused: Refused) -> web.Response:
+    """Returns the dialect's answer to a failure."""
+    failure = refused.failure
+    status, body = dialect.errors.render(refused)
+    headers = {
+        hdrs.CONTENT_TYPE: dialect.errors.content_type,
+        hdrs.CACHE_CONTROL: "no-store",
+        hdrs.SERVER: SERVER,
+        **dict.fromkeys(dialect.request_id_headers, refused.request_id),
+    }
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers[hdrs.WWW_AUTHENTICATE] = dialect.errors.challenge
+    if failure.retry_after is not None:
+        headers[hdrs.RETRY_AFTER] = str(failure.retry_after)
+    if failure.allow:
+        headers[hdrs.ALLOW] = failure.allow
+    return web.Response(status=status, body=_ENCODE(body), headers=headers)
+
+
+class Endpoint:
+    """Serves one route of one dialect."""
+
+    def __init__(self, route: Route, dialect: Dialect, services: Services, settings: GatewaySettings) -> None:
+        self._route = route
+        self._dialect = dialect
+        self._services = services
+        self._settings = settings
+        self._status = int(route.status)
+        # aiohttp spells header names that are istr fastest.
+        self._request_id_headers = tuple(istr(name) for name in dialect.request_id_headers)
+        self._writes = route.method != hdrs.METH_GET
+        self._headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER}
+        if route.reply is not None:
+            self._headers[hdrs.CONTENT_TYPE] = dialect.content_type
+        self._demands: Metadata = ((REQUIRED_PERMISSIONS, ",".join(route.demands)),) if route.demands else ()
+        self._read_path = _maybe(route.path_parameters, lambda kind: decoding.path_parameters(kind, route.resource))
+        self._read_query = _maybe(route.query, decoding.query_string)
+        self._no_query = None if route.query is None else _default(route.query)
+        self._read_json = _maybe(route.body, decoding.json_body)
+        self._read_form = _maybe(route.body if route.form else None, decoding.form_body)
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Answers a request."""
+        request_id = request_id_of(request)
+        try:
+            reply = await self._reply(request, request_id)
+            headers = self._headers.copy()
+            for name in self._request_id_headers:
+                headers[name] = request_id
+            if reply.etag:
+                headers[hdrs.ETAG] = reply.etag
+            if reply.location:
+                headers[hdrs.LOCATION] = reply.location
+            body = None if reply.body is None else _ENCODE(reply.body)
+            return web.Response(status=self._status, body=body, headers=headers)
+        except Failure as failure:
+            return self._refuse(failure, request_id)
+        except aio.AioRpcError as error:
+            return self._refuse(from_rpc(error, self._dialect.members), request_id)
+        # A fault in the gateway itself. The client learns the request id and nothing else; the log has the rest.
+        except Exception:
+            LOG.exception("%s %s failed, request id %s", self._route.method, self._route.path, request_id)
+            return self._refuse(unexpected(), request_id)
+
+    def _refuse(self, failure: Failure, request_id: str) -> web.Response:
+        return refuse(self._dialect, Refused(failure, self._route, request_id))
+
+    async def _reply(self, request: web.Request, request_id: str) -> Reply:
+        metadata = self._metadata(request, request_id)
+        try:
+            return await self._answer(request, metadata)
+        except Failure:
+            # Found out by the gateway. A caller whom the service does not know is told that first, and nothing else.
+            if not self._route.anonymous:
+                await self._services.directory.WhoAmI(
+                    WhoAmIRequest(), metadata=metadata, timeout=self._settings.rpc_timeout
+                )
+            raise
+
+    async def _answer(self, request: web.Request, metadata: Metadata) -> Reply:
+        if self._writes and request.headers.get(SEC_FETCH_SITE, "none") not in {"none", "same-origin"}:
+            # A browser adds cached Basic credentials to what any page sends, so a page elsewhere could write here.
+            raise Failure(HTTPStatus.FORBIDDEN, "CROSS_ORIGIN", "requests from pages of another origin are refused")
+        query = self._query(request)
+        if self._route.on_behalf_of:
+            user = getattr(query, self._route.on_behalf_of)
+            if user is not msgspec.UNSET:
+                metadata = (*metadata, (ON_BEHALF_OF, quote(user, safe="")))
+        call = Call(
+            services=self._services,
+            metadata=metadata,
+            timeout=self._settings.rpc_timeout,
+            path=None if self._read_path is None else self._read_path(request.match_info),
+            query=query,
+            body=None if self._read_json is None else await self._body(request),
+            if_match=self._if_match(request),
+            request=request,
+        )
+        return await self._route.handler(call)
+
+    def _metadata(self, request: web.Request, request_id: str) -> Metadata:
+        headers = request.headers
+        metadata: Metadata = ((REQUEST_ID, request_id), *self._demands)
+        authorization = self._dialect.credentials(headers)
+        if authorization is None:
+            if not self._route.anonymous:
+                raise Failure(HTTPStatus.UNAUTHORIZED, "CREDENTIALS_MISSING", "the request carries no credentials")
+        elif is_metadata(authorization):
+            metadata = ((AUTHORIZATION, authorization), *metadata)
+        else:
+            raise Failure(HTTPStatus.UNAUTHORIZED, "CREDENTIALS_INVALID", "the credentials are not printable ASCII")
+        for name in TRACE_HEADERS:
+            value = headers.get(name)
+            if value is not None and is_metadata(value):
+                metadata = (*metadata, (str(name), value))
+        return metadata
+
+    def _query(self, request: web.Request) -> Any:
+        if self._read_query is None or (self._no_query is not None and not request.query_string):
+            return self._no_query
+        parameters = dict(request.query)
+        if len(parameters) != len(request.query):
+            raise invalid(decoding.INVALID_PARAMETER, Violation("", "a query parameter is given twice"))
+        return self._read_query(parameters)
+
+    def _if_match(self, request: web.Request) -> str:
+        if not self._route.conditional:
+            return ""
+        value = request.headers.get(hdrs.IF_MATCH, "")
+        if not is_metadata(value):
+            raise invalid(decoding.INVALID_PARAMETER, Violation("If-Match", "expected printable ASCII"))
+        return value
+
+    async def _body(self, request: web.Request) -> Any:
+        try:
+            content = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            limit = self._settings.max_body_bytes
+            message = f"the body is longer than {limit} bytes"
+            raise Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", message) from None
+        except web.RequestPayloadError:
+            raise invalid(
+                decoding.MALFORMED_BODY,
+                Violation("", "the body does not fit its transfer or content encoding"),
+            ) from None
+        if self._read_form is not None and request.content_type == "application/x-www-form-urlencoded":
+            return self._read_form(content)
+        if not content and not self._route.body_required:
+            content = b"{}"
+        return None if self._read_json is None else self._read_json(content)
+
+
+def _maybe(kind: type[msgspec.Struct] | None, make: Callable[[type[msgspec.Struct]], Any]) -> Any:
+    return None if kind is None else make(kind)
+
+
+def _default(kind: type[msgspec.Struct]) -> msgspec.Struct | None:
+    """Returns the parameters of an empty query string, or None where one is required."""
+    return None if any(field.required for field in msgspec.structs.fields(kind)) else kind()
