@@ -60,7 +60,7 @@ class Call(Generic[PathT, QueryT, BodyT]):
         path: Path parameters.
         query: Query parameters.
         body: The body.
-        if_match: The If-Match header as it came; empty: none.
+        if_match: The If-Match header as it came, several joined by commas; empty: none.
         request: The request, for what none of the above says.
     """
 

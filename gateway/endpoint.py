@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import hdrs, web
 from grpc import aio
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 from almoner.v1.directory_service_pb2 import WhoAmIRequest
 from gateway import decoding
@@ -88,7 +88,7 @@ class Endpoint:
         # aiohttp spells header names that are istr fastest.
         self._request_id_headers = tuple(istr(name) for name in dialect.request_id_headers)
         self._writes = route.method != hdrs.METH_GET
-        self._headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER}
+        self._headers = CIMultiDict({hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER})
         if route.reply is not None:
             self._headers[hdrs.CONTENT_TYPE] = dialect.content_type
         self._demands: Metadata = ((REQUIRED_PERMISSIONS, ",".join(route.demands)),) if route.demands else ()
@@ -103,19 +103,19 @@ class Endpoint:
         request_id = request_id_of(request)
         try:
             reply = await self._reply(request, request_id)
-            headers = self._headers.copy()
-            for name in self._request_id_headers:
-                headers[name] = request_id
-            if reply.etag:
-                headers[hdrs.ETAG] = reply.etag
-            if reply.location:
-                headers[hdrs.LOCATION] = reply.location
             body = None if reply.body is None else _ENCODE(reply.body)
-            return web.Response(status=self._status, body=body, headers=headers)
+            response = web.Response(status=self._status, body=body, headers=self._headers)
+            for name in self._request_id_headers:
+                response.headers[name] = request_id
+            if reply.etag:
+                response.headers[hdrs.ETAG] = reply.etag
+            if reply.location:
+                response.headers[hdrs.LOCATION] = reply.location
+            return response
         except Failure as failure:
             return self._refuse(failure, request_id)
         except aio.AioRpcError as error:
-            return self._refuse(from_rpc(error, self._dialect.members), request_id)
+            return self._refuse(self._failure(error), request_id)
         # A fault in the gateway itself. The client learns the request id and nothing else; the log has the rest.
         except Exception:
             LOG.exception("%s %s failed, request id %s", self._route.method, self._route.path, request_id)
@@ -123,6 +123,13 @@ class Endpoint:
 
     def _refuse(self, failure: Failure, request_id: str) -> web.Response:
         return refuse(self._dialect, Refused(failure, self._route, request_id))
+
+    def _failure(self, error: aio.AioRpcError) -> Failure:
+        failure = from_rpc(error, self._dialect.members)
+        is_reference = self._route.body is not None and failure.reason != self._route.resource
+        if failure.status == HTTPStatus.NOT_FOUND and is_reference:
+            failure.status = self._dialect.errors.missing_reference
+        return failure
 
     async def _reply(self, request: web.Request, request_id: str) -> Reply:
         metadata = self._metadata(request, request_id)
@@ -183,11 +190,11 @@ class Endpoint:
         return self._read_query(parameters)
 
     def _if_match(self, request: web.Request) -> str:
-        if not self._route.conditional:
+        if not self._route.conditional or hdrs.IF_MATCH not in request.headers:
             return ""
-        value = request.headers.get(hdrs.IF_MATCH, "")
-        if not is_metadata(value):
-            raise invalid(decoding.INVALID_PARAMETER, Violation("If-Match", "expected printable ASCII"))
+        value = ", ".join(request.headers.getall(hdrs.IF_MATCH))
+        if not value.strip() or not is_metadata(value):
+            raise invalid(decoding.INVALID_PARAMETER, Violation("If-Match", "expected entity tags in printable ASCII"))
         return value
 
     async def _body(self, request: web.Request) -> Any:
@@ -197,10 +204,10 @@ class Endpoint:
             limit = self._settings.max_body_bytes
             message = f"the body is longer than {limit} bytes"
             raise Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", message) from None
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
             raise invalid(
                 decoding.MALFORMED_BODY,
-                Violation("", "the body does not fit its transfer or content encoding"),
+                Violation("", "the body ends early or does not fit its encoding"),
             ) from None
         if self._read_form is not None and request.content_type == "application/x-www-form-urlencoded":
             return self._read_form(content)

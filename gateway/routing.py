@@ -106,12 +106,14 @@ class ErrorForm:
         render: Words a failure.
         challenge: WWW-Authenticate header of a 401 (RFC 9110 section 11.6.1).
         content_type: Media type of the body.
+        missing_reference: Status where a body refers to what does not exist.
     """
 
     body: Any
     render: Callable[[Refused], Refusal]
     challenge: str
     content_type: str = JSON
+    missing_reference: HTTPStatus = HTTPStatus.CONFLICT
 
 
 def authorization_header(headers: CIMultiDictProxy[str]) -> str | None:

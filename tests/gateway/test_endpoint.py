@@ -83,6 +83,21 @@ async def test_if_match_goes_to_the_service_as_it_is(
     assert call.request.etag == if_match
 
 
+async def test_several_if_match_headers_are_one_list(client: Client, script: Script) -> None:
+    headers = [*BASIC.items(), ("If-Match", '"6"'), ("If-Match", '"7"')]
+
+    await client.delete(PROFILE, headers=headers)
+
+    assert script.only("DeleteProfile").request.etag == '"6", "7"'
+
+
+async def test_an_empty_if_match_is_not_taken_for_none(client: Client, script: Script) -> None:
+    response = await client.delete(PROFILE, headers={**BASIC, "If-Match": ""})
+
+    assert response.status == 400
+    assert "DeleteProfile" not in script.methods()
+
+
 async def test_a_changed_resource_fails_the_precondition(client: Client, script: Script) -> None:
     script.replies["UpdateProfile"] = Refuse(grpc.StatusCode.ABORTED, "ETAG_MISMATCH", "the resource has changed")
 
@@ -90,6 +105,21 @@ async def test_a_changed_resource_fails_the_precondition(client: Client, script:
 
     assert response.status == 412
     assert await code_and_text(response) == ("222200412", "the resource has changed")
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "code"),
+    [("PROFILE_NOT_FOUND", 404, "222207710"), ("APPLICATION_NOT_FOUND", 404, "222207711")],
+)
+async def test_what_the_path_names_is_not_found_and_what_the_body_names_conflicts(
+    client: Client, script: Script, reason: str, status: int, code: str
+) -> None:
+    script.replies["UpdateProfile"] = Refuse(grpc.StatusCode.NOT_FOUND, reason, metadata={"id": "17"})
+
+    response = await client.put(PROFILE, json=BODY, headers=BASIC)
+
+    assert response.status == status
+    assert (await code_and_text(response))[0] == code
 
 
 async def test_the_service_learns_who_calls_for_whom_with_what_rights_in_which_trace(
@@ -219,11 +249,11 @@ async def test_a_list_without_paging_is_followed_to_its_end(client: Client, scri
 
 async def test_no_repr_of_a_body_shows_a_secret() -> None:
     from gateway.dialects.hdp.bodies import ProfileBody  # noqa: PLC0415 - only here
-    from gateway.dialects.workato.bodies import ProfileBody as WorkatoBody  # noqa: PLC0415 - only here
+    from gateway.dialects.workato.bodies import CustomProfileBody  # noqa: PLC0415 - only here
 
     hdp = msgspec.convert(BODY, ProfileBody)
     data = {"client_id": "c", "client_secret": "s3cret", "token": "s3cret"}
-    workato = msgspec.convert({"name": "n", "provider": "slack", "data": data}, WorkatoBody)
+    workato = msgspec.convert({"name": "n", "provider": "slack", "data": data}, CustomProfileBody)
 
     assert "222d88899966fa" not in repr(hdp)
     assert "s3cret" not in repr(workato)

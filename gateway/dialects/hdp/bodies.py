@@ -362,7 +362,7 @@ class Error(Body):
     message: Message
 
 
-class ErrorBody(Body):
+class HdpErrorBody(Body):
     """What every failure answers."""
 
     error: Error

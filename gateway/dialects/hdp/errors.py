@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.decoding import INVALID_BODY, MALFORMED_BODY
-from gateway.dialects.hdp.bodies import Error, ErrorBody, Message
+from gateway.dialects.hdp.bodies import Error, HdpErrorBody, Message
 from gateway.routing import ErrorForm, Refusal, Refused, Route
 
 if TYPE_CHECKING:
@@ -28,21 +28,20 @@ PERMISSION_NOT_FOUND = "PERMISSION_NOT_FOUND"
 
 
 class Wording(NamedTuple):
-    """How HDP says one thing: code, text with the places {id} and {message}, and status if not the usual one."""
+    """How HDP says one thing: code, and text with the places {id} and {message}."""
 
     code: int
     text: str
-    status: HTTPStatus | None = None
 
 
 WORDINGS: Mapping[str, Wording] = MappingProxyType(
     {
-        # Documented. The status 404 is inferred, for an id in the body (oauthAppId) as for one in the path.
+        # Documented. Inferred is the status: 404, for an id in the path and for one in the body (oauthAppId).
         "PROFILE_NOT_FOUND": Wording(222207710, "Invalid OAuthProfileId: {id}"),
         "APPLICATION_NOT_FOUND": Wording(222207711, "Invalid OAuthApplicationId: {id}"),
         PERMISSION_NOT_FOUND: Wording(222208553, "There is no Permission with that id: {id}"),
         # Inferred: HDP has no applications of another kind.
-        "WRONG_KIND": Wording(222207711, "Invalid OAuthApplicationId: {message}", HTTPStatus.NOT_FOUND),
+        "WRONG_KIND": Wording(222207711, "Invalid OAuthApplicationId: {message}"),
         # Documented for JSON that cannot be read; that it also covers members against their rules is inferred.
         MALFORMED_BODY: Wording(222207007, "Invalid JSON Input: {message}"),
         INVALID_BODY: Wording(222207007, "Invalid JSON Input: {message}"),
@@ -65,13 +64,13 @@ def render(refused: Refused) -> Refusal:
     """Words a failure as HDP does."""
     failure, route, request_id = refused
     wording = WORDINGS.get(failure.reason)
-    status = (wording.status if wording else None) or failure.status
-    code = wording.code if wording else OWN_CODES + int(status)
+    code = wording.code if wording else OWN_CODES + int(failure.status)
     text = wording.text.format(id=_id(failure), message=failure.message) if wording else failure.message
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if failure.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         text = f"{text}; request id {request_id}"
     return Refusal(
-        status, ErrorBody(Error(code=str(code) if _is_string(route) else code, message=Message(LANGUAGE, text)))
+        failure.status,
+        HdpErrorBody(Error(code=str(code) if _is_string(route) else code, message=Message(LANGUAGE, text))),
     )
 
 
@@ -83,4 +82,9 @@ def _is_string(route: Route | None) -> bool:
     return route is not None and route.path.startswith(STRING_CODES)
 
 
-ERRORS = ErrorForm(body=ErrorBody, render=render, challenge='Basic realm="almoner", charset="UTF-8"')
+ERRORS = ErrorForm(
+    body=HdpErrorBody,
+    render=render,
+    challenge='Basic realm="almoner", charset="UTF-8"',
+    missing_reference=HTTPStatus.NOT_FOUND,
+)

@@ -64,7 +64,7 @@ class Credentials(Body):
     token: Token | None = None
 
 
-class ProfileBody(Body):
+class CustomProfileBody(Body):
     """Request of create and update, which replaces the whole profile."""
 
     name: Name
@@ -191,7 +191,7 @@ class Workspace(Body):
 # --- Failures ---------------------------------------------------------------------------------------------------------
 
 
-class ErrorBody(Body, omit_defaults=True):
+class WorkatoErrorBody(Body, omit_defaults=True):
     """What every failure answers: members at fault with validation failures, an id with faults of the server."""
 
     message: str

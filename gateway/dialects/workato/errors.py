@@ -8,7 +8,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gateway.dialects.workato.bodies import ErrorBody
+from gateway.dialects.workato.bodies import WorkatoErrorBody
 from gateway.failures import REQUIRED, Failure
 from gateway.routing import ErrorForm, Refusal, Refused
 
@@ -45,7 +45,7 @@ def render(refused: Refused) -> Refusal:
     """Words a failure as Workato does."""
     failure = refused.failure
     status = STATUSES.get(failure.reason, failure.status)
-    body = ErrorBody(MESSAGES.get(status, failure.message), errors=_errors(failure))
+    body = WorkatoErrorBody(MESSAGES.get(status, failure.message), errors=_errors(failure))
     if status == HTTPStatus.BAD_REQUEST and body.errors:
         body.message = VALIDATION_FAILED
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -70,7 +70,7 @@ def _errors(failure: Failure) -> dict[str, list[str]]:
 
 
 ERRORS = ErrorForm(
-    body=ErrorBody,
+    body=WorkatoErrorBody,
     render=render,
     challenge='Bearer realm="almoner"',
     content_type="application/json; charset=utf-8",

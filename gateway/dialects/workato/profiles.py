@@ -23,9 +23,9 @@ from gateway.dialects.workato import moments
 from gateway.dialects.workato.bodies import (
     Assignment,
     ById,
+    CustomProfileBody,
     Forcing,
     Paging,
-    ProfileBody,
     ProfileListResult,
     ProfileResult,
     PublicData,
@@ -63,7 +63,7 @@ async def list_profiles(call: Call[None, Paging, None]) -> Reply:
     return Reply(ProfileListResult([_profile(profile) for profile in response.profiles]))
 
 
-async def create_profile(call: Call[None, None, ProfileBody]) -> Reply:
+async def create_profile(call: Call[None, None, CustomProfileBody]) -> Reply:
     """Creates a profile."""
     message = CreateProfileRequest(profile=_message(call.body))
     return _single((await call.send(call.services.profiles.CreateProfile, message)).profile)
@@ -74,7 +74,7 @@ async def get_profile(call: Call[ById, None, None]) -> Reply:
     return _single((await call.send(call.services.profiles.GetProfile, GetProfileRequest(id=call.path.id))).profile)
 
 
-async def update_profile(call: Call[ById, None, ProfileBody]) -> Reply:
+async def update_profile(call: Call[ById, None, CustomProfileBody]) -> Reply:
     """Replaces a profile, which from then on has a client of its own."""
     message = UpdateProfileRequest(profile=_message(call.body, call.path.id), update_mask=REPLACED, etag=call.if_match)
     return _single((await call.send(call.services.profiles.UpdateProfile, message)).profile)
@@ -119,7 +119,7 @@ async def unassign_profile(call: Call[Assignment, Forcing, None]) -> Reply:
     return Reply(SuccessResult(Success()))
 
 
-def _message(body: ProfileBody, number: int = 0) -> Profile:
+def _message(body: CustomProfileBody, number: int = 0) -> Profile:
     return Profile(
         id=number,
         name=body.name,

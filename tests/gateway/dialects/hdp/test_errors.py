@@ -59,9 +59,9 @@ def test_documented_failures_are_worded_as_documented(
 
 
 def test_an_unknown_application_in_a_body_is_the_documented_failure_too() -> None:
-    failure = not_found("APPLICATION_NOT_FOUND", "99")
+    failure = Failure(HTTPStatus.CONFLICT, "APPLICATION_NOT_FOUND", "there is none", metadata={"id": "99"})
 
-    assert rendered(failure, PROFILES) == (404, error("222207711", "Invalid OAuthApplicationId: 99"))
+    assert rendered(failure, PROFILES) == (409, error("222207711", "Invalid OAuthApplicationId: 99"))
 
 
 def test_an_application_of_another_kind_is_none() -> None:
@@ -69,7 +69,7 @@ def test_an_application_of_another_kind_is_none() -> None:
 
     status, body = rendered(failure, PROFILES)
 
-    assert (status, body["error"]["code"]) == (404, "222207711")
+    assert (status, body["error"]["code"]) == (409, "222207711")
 
 
 def test_bad_input_names_the_member() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.dialects.workato.bodies import ConnectionBody, ConnectionChange, ProfileBody, WorkatoProfile
+from gateway.dialects.workato.bodies import ConnectionBody, ConnectionChange, CustomProfileBody, WorkatoProfile
 
 DATA = {"client_id": "new_client_id", "client_secret": "new_client_secret", "token": "only-for-slack"}
 PROFILE = {"name": "My new OAuth profile", "provider": "hubspot", "data": DATA}
@@ -28,7 +28,7 @@ def test_a_profile_is_told_by_nine_members() -> None:
 
 
 def test_the_documented_request_is_read() -> None:
-    body = msgspec.convert(PROFILE, ProfileBody)
+    body = msgspec.convert(PROFILE, CustomProfileBody)
 
     assert (body.provider, body.data.token) == ("hubspot", "only-for-slack")
 
@@ -38,13 +38,13 @@ def test_client_credentials_are_required(member: str) -> None:
     data = {key: value for key, value in DATA.items() if key != member}
 
     with pytest.raises(msgspec.ValidationError, match=member):
-        msgspec.convert({**PROFILE, "data": data}, ProfileBody)
+        msgspec.convert({**PROFILE, "data": data}, CustomProfileBody)
 
 
 @pytest.mark.parametrize("member", ["name", "provider", "data"])
 def test_a_profile_has_three_required_members(member: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=member):
-        msgspec.convert({key: value for key, value in PROFILE.items() if key != member}, ProfileBody)
+        msgspec.convert({key: value for key, value in PROFILE.items() if key != member}, CustomProfileBody)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gateway.dialects.workato.errors import render
-from gateway.failures import Failure, Violation, invalid, not_found
+from gateway.failures import Failure, Violation, invalid
 from gateway.routing import Refused
 
 REQUEST_ID = "0123456789abcdef0123456789abcdef"
@@ -67,13 +67,16 @@ def test_a_body_that_cannot_be_read_has_no_member_at_fault() -> None:
     assert rendered(failure) == (400, {"message": "the body is not UTF-8"})
 
 
-def test_an_unknown_profile_in_a_body_is_not_found_by_its_member() -> None:
-    failure = not_found("PROFILE_NOT_FOUND", "9")
-    failure.violations = (Violation("custom_oauth_profile_id", "there is no such profile"),)
+def test_an_unknown_profile_in_a_body_is_told_by_its_member() -> None:
+    violation = Violation("custom_oauth_profile_id", "there is no such profile")
+    failure = Failure(HTTPStatus.CONFLICT, "PROFILE_NOT_FOUND", ": ".join(violation), violations=(violation,))
 
     assert rendered(failure) == (
-        404,
-        {"message": "Not found", "errors": {"custom_oauth_profile_id": ["there is no such profile"]}},
+        409,
+        {
+            "message": "custom_oauth_profile_id: there is no such profile",
+            "errors": {"custom_oauth_profile_id": ["there is no such profile"]},
+        },
     )
 
 
