@@ -3,6 +3,9 @@
 
 `almoner` is a service on a fresh database of each backend, reached in process; `almoner_over` also varies the
 transport. A database is a copy of one that was migrated and started once, so a fresh one costs milliseconds.
+
+`rest` is the gateway in front of a service on SQLite, `rest_over` the same on each backend and over each transport. One
+of them serves a whole module, so tests keep to tenants of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
+from tests.rest import Rest, gateway_over
 from tests.running import Almoner, running
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from tests.databases import Template
 
 BACKENDS = ("sqlite", "postgresql")
+TRANSPORTS = ("in_process", "over_grpc")
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +62,17 @@ async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPath
 @pytest.fixture(params=BACKENDS)
 def template(request: pytest.FixtureRequest) -> Template:
     """A database of each backend that has been started once."""
-    name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
-    found: Template = request.getfixturevalue(name)
+    return _template(request)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def module_template(request: pytest.FixtureRequest) -> Template:
+    """The same for a whole module."""
+    return _template(request)
+
+
+def _template(request: pytest.FixtureRequest) -> Template:
+    found: Template = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgres_template")
     return found
 
 
@@ -69,8 +83,26 @@ async def almoner(template: Template, tmp_path: Path) -> AsyncIterator[Almoner]:
         yield service
 
 
-@pytest.fixture(params=["in_process", "over_grpc"])
+@pytest.fixture(params=TRANSPORTS)
 async def almoner_over(request: pytest.FixtureRequest, template: Template, tmp_path: Path) -> AsyncIterator[Almoner]:
     """A running service on each backend, over each transport."""
     async with running(template, tmp_path, over_grpc=request.param == "over_grpc") as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+async def rest(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rest]:
+    """The gateway in front of a service on SQLite, in process."""
+    async with running(sqlite_template, tmp_path_factory.mktemp("rest")) as service, gateway_over(service) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+async def rest_over(
+    request: pytest.FixtureRequest, module_template: Template, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Rest]:
+    """The gateway in front of a service on each backend, over each transport."""
+    directory = tmp_path_factory.mktemp("rest")
+    over_grpc = request.param == "over_grpc"
+    async with running(module_template, directory, over_grpc=over_grpc) as service, gateway_over(service) as gateway:
+        yield gateway

@@ -194,8 +194,9 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
     values = {**drafts.stored(after), "updated": work.now, "revision": before.revision + 1}
     changes = audit.differences(drafts.shown(old), drafts.shown(after))
     if drafts.SECRET in members:
-        values[drafts.SECRET] = _sealed(work, before.number, draft)
-        changes[drafts.SECRET] = _word(before=before.client_secret is not None, after=bool(draft.client_secret))
+        sealed = values[drafts.SECRET] = _sealed(work, before.number, draft)
+        if sealed != before.client_secret:
+            changes[drafts.SECRET] = _word(before.client_secret, sealed)
     queries.change(work.tx, before.number, values)
     audit.record(work, "application.update", f"applications/{before.number}", before.organization, changes)
     return _stored(work, before.number)
@@ -304,10 +305,10 @@ def _stored(work: Work, number: int) -> StoredApplication:
     return application
 
 
-def _word(*, before: bool, after: bool) -> str:
-    if before and after:
-        return "replaced"
-    return "set" if after else "cleared"
+def _word(before: bytes | None, after: bytes | None) -> str:
+    if after is None:
+        return "cleared"
+    return "set" if before is None else "replaced"
 
 
 def _sealed(work: Work, number: int, draft: Draft) -> bytes | None:

@@ -84,8 +84,7 @@ def page(work: Work, organization_id: str, query: PageQuery) -> Page[StoredApiTo
         NotFound: there is no such organization for the caller.
         Invalid: the query is not one of this list.
     """
-    needed = Permission.USERS_VIEW if _views_users(work, organization_id) else _OWN
-    scope = scope_of(work, organization_id, needed, Permission.USERS_VIEW)
+    scope = scope_of(work, organization_id, _needed_to_list(work, organization_id), Permission.USERS_VIEW)
     context = PageContext(organization_id, str(work.caller.user_id))
     return queries.API_TOKENS.page(work.tx, work.keyring, query, scope=scope, context=context)
 
@@ -119,12 +118,13 @@ def _needed(work: Work, user_id: int) -> Permission:
     return _OWN if own else Permission.USERS_UPDATE
 
 
-def _views_users(work: Work, organization_id: str) -> bool:
-    caller = work.caller
-    if organization_id == EVERY_ORGANIZATION:
-        return caller.holds_anywhere(Permission.USERS_VIEW)
-    organization = number_of(work, organization_id) if organization_id else caller.organization
-    return Permission.USERS_VIEW in caller.holds(organization)
+def _needed_to_list(work: Work, organization_id: str) -> Permission:
+    """Returns USERS_VIEW where the caller views users, and else what it takes to see one's own tokens."""
+    caller, views = work.caller, Permission.USERS_VIEW
+    if organization_id != EVERY_ORGANIZATION and caller.holds_anywhere(_OWN):
+        organization = number_of(work, organization_id) if organization_id else caller.organization
+        return views if views in caller.holds(organization) else _OWN
+    return views if caller.holds_anywhere(views) else _OWN
 
 
 def _check_draft(draft: Draft, now: int) -> None:

@@ -65,14 +65,12 @@ def get(work: Work, key: int | str, needed: Permission | None = None) -> Organiz
         found = queries.find_organization_by_id(work.tx, key)
     else:
         found = queries.find_organization(work.tx, key)
-    missing = organization_not_found(key)
-    target = None
-    if found is not None:
-        members = (caller.user_id,) if found.number == caller.organization else ()
-        target = Target(found.number, members, frozenset({_MANAGE}))
+    # One's own organization is no secret.
+    missing = None if found and found.number == caller.organization else organization_not_found(key)
+    target = Target(found.number, reached_by=frozenset({_MANAGE})) if found else None
     authorize(caller, needed, target, missing)
     if found is None:
-        raise missing
+        raise organization_not_found(key)
     return _with_roles(work, [found])[0]
 
 
@@ -90,9 +88,8 @@ def place_of_new(work: Work, organization_id: str, needed: Permission) -> int:
     """
     caller = work.caller
     number = number_of(work, organization_id) if organization_id else caller.organization
-    members = (caller.user_id,) if number == caller.organization else ()
-    target = Target(number, members, frozenset({needed})) if number else None
-    authorize(caller, needed, target, organization_not_found(organization_id))
+    missing = None if number == caller.organization else organization_not_found(organization_id)
+    authorize(caller, needed, Target(number, reached_by=frozenset({needed})) if number else None, missing)
     return number
 
 

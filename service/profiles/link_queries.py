@@ -45,6 +45,7 @@ _LINKS = table_of(ProfileLinkRow)
 _PROFILES = table_of(ProfileRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
 
+_KIND_PREFIX = "LINK_KIND_"
 _PROFILE_ID = func.coalesce(_LINKS.c.profile_id, constant(0)).label("profile_id")
 _WHOLE = (
     select(
@@ -85,7 +86,10 @@ LINKS: Listing[StoredLink] = Listing(
     fields={
         "id": Field(_LINKS.c.id, Kind.INTEGER),
         "kind": Field(
-            _LINKS.c.kind, Kind.ENUM, names={kind.name: kind.value for kind in LinkKind}, prefix="LINK_KIND_"
+            _LINKS.c.kind,
+            Kind.ENUM,
+            names={f"{_KIND_PREFIX}{kind.name}": kind.value for kind in LinkKind},
+            prefix=_KIND_PREFIX,
         ),
         "profile_id": Field(_PROFILE_ID, Kind.INTEGER),
         "external_id": Field(_LINKS.c.external_id, Kind.TEXT),

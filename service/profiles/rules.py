@@ -165,12 +165,12 @@ def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], e
     """
     before = get(work, profile_id, Permission.PROFILES_UPDATE)
     require_etag(etag, before.revision)
-    sealed = {name: getattr(before, name) for name in SECRETS}
-    changes: dict[str, object] = {}
-    for name in SECRETS:
-        if name in members:
-            changes[name] = _word(bool(sealed[name]), bool(getattr(draft, name)))
-            sealed[name] = _sealed(work.keyring, profile_id, name, getattr(draft, name))
+    sealed = {
+        name: _sealed(work.keyring, profile_id, name, getattr(draft, name))
+        if name in members
+        else getattr(before, name)
+        for name in SECRETS
+    }
     after = _merged(before, draft, members)
     if after.application_number:
         sealed["client_secret"] = None
@@ -185,7 +185,7 @@ def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], e
         "profile.update",
         f"profiles/{profile_id}",
         before.organization,
-        audit.differences(shown, _plain(after)) | changes,
+        audit.differences(shown, _plain(after)) | _words(before, sealed),
     )
     return _stored(work, profile_id)
 
@@ -330,10 +330,16 @@ def _plain(draft: Draft) -> dict[str, object]:
     }
 
 
-def _word(before: bool, after: bool) -> str:  # noqa: FBT001 - two states of one thing
-    if before and after:
-        return "replaced"
-    return "set" if after else "cleared"
+def _words(before: StoredProfile, sealed: dict[str, bytes | None]) -> dict[str, object]:
+    """Says what becomes of each secret that changes. Sealed twice, a secret is not the same bytes."""
+    changed = {name: value for name, value in sealed.items() if value != getattr(before, name)}
+    return {name: _word(getattr(before, name), value) for name, value in changed.items()}
+
+
+def _word(before: bytes | None, after: bytes | None) -> str:
+    if after is None:
+        return "cleared"
+    return "set" if before is None else "replaced"
 
 
 def _sealed(keyring: Keyring, profile_id: int, column: str, value: str) -> bytes | None:

@@ -102,6 +102,8 @@ class TelemetryInterceptor(UnaryInterceptor):
     def __init__(self, *, access_log: bool = False) -> None:
         super().__init__()
         self._access_log = access_log
+        self._running = 0
+        _RUNNING.set_function(lambda: self._running)
 
     @override
     def around(self, method: str, behavior: Behavior) -> Behavior:
@@ -115,7 +117,7 @@ class TelemetryInterceptor(UnaryInterceptor):
             started = time.perf_counter()
             current = calls.Call(method, dict(cast("Any", context.invocation_metadata() or ())))
             token = calls.enter(current)
-            _RUNNING.inc()
+            self._running += 1
             span = _TRACER.start_span(method, kind=trace.SpanKind.SERVER, attributes=attributes) if traced else None
             try:
                 return await behavior(request, context)
@@ -123,7 +125,7 @@ class TelemetryInterceptor(UnaryInterceptor):
                 code = _final_code(context)
                 elapsed = time.perf_counter() - started
                 observed[code](elapsed)
-                _RUNNING.dec()
+                self._running -= 1
                 if span is not None:
                     span.set_attribute("rpc.response.status_code", code.name)
                     span.end()
@@ -183,13 +185,45 @@ class DeadlineInterceptor(UnaryInterceptor):
         async def call(request: Any, context: Context) -> Any:
             remaining = cast("float | None", context.time_remaining())
             limit = self._limit if remaining is None else min(remaining, self._limit)
+            deadline = _Deadline(limit)
             try:
-                async with asyncio.timeout(limit):
-                    return await behavior(request, context)
-            except TimeoutError:
-                raise DeadlineExceeded from None
+                return await behavior(request, context)
+            except asyncio.CancelledError:
+                deadline.claim()
+                raise
+            finally:
+                deadline.lift()
 
         return call
+
+
+class _Deadline:
+    """Cancels the current task after some seconds: what `asyncio.timeout` does, at a third of its cost."""
+
+    __slots__ = ("_handle", "_passed", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._task = asyncio.current_task()
+        self._passed = False
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._pass)
+
+    def _pass(self) -> None:
+        self._passed = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def claim(self) -> None:
+        """Turns the cancellation into an error, if it is this deadline's and nobody else wants the task to end.
+
+        Raises:
+            DeadlineExceeded: it is.
+        """
+        if self._passed and self._task is not None and self._task.uncancel() == 0:
+            raise DeadlineExceeded from None
+
+    def lift(self) -> None:
+        """Ends the watch."""
+        self._handle.cancel()
 
 
 class AuthenticationInterceptor(UnaryInterceptor):

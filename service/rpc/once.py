@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -39,10 +39,6 @@ class Repeatable(Protocol):
 
     request_id: str
 
-    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:  # noqa: N802 - protobuf's name
-        """Returns the message on the wire."""
-        ...
-
 
 Reply = TypeVar("Reply", bound="Message")
 
@@ -58,8 +54,7 @@ def once(work: Work, method: str, request: Repeatable, reply_type: type[Reply], 
     user_id = (work.caller.actor or work.caller).user_id
     request_id = request.request_id.lower()
     where = Where("request_replies", "reply", f"{user_id}/{method}/{request_id}")
-    payload = request.SerializeToString(deterministic=True)
-    digest = work.keyring.digest(REQUEST_DIGEST, b"%d:%b" % (work.caller.user_id, payload))
+    digest = work.keyring.digest(REQUEST_DIGEST, b"%d:%b" % (work.caller.user_id, _payload(request)))
     key = {"user_id": user_id, "method": method, "request_id": request_id}
     before = one(work.tx, RequestReplyRow, _FIND, key)
     if before is not None:
@@ -75,6 +70,14 @@ def once(work: Work, method: str, request: Repeatable, reply_type: type[Reply], 
     sealed = work.keyring.seal(reply.SerializeToString(), where)
     run(work.tx, _KEEP, {**key, "request_digest": digest, "reply": sealed, "created": work.now})
     return reply
+
+
+def _payload(request: Repeatable) -> bytes:
+    """Returns the request on the wire without its id, which a client may write in capitals the next time."""
+    message = cast("Message", request)
+    copy = type(message).FromString(message.SerializePartialToString())
+    copy.ClearField("request_id")
+    return copy.SerializeToString(deterministic=True)
 
 
 def forget_before(tx: Tx, time: int) -> int:

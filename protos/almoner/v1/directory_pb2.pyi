@@ -369,7 +369,9 @@ class Role(_message.Message):
 
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Users that the role is bound to in its organization. Not filled in lists."""
+        """Users that the role is bound to in its organization. Not filled in lists, nor for callers who do not hold
+        PERMISSION_ROLES_VIEW in that organization.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -186,7 +186,7 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetOrganization(self, request, context):
-        """Reads one organization: one's own, or with PERMISSION_ORGANIZATIONS_MANAGE on the server any.
+        """Reads one organization: one's own, or one where the caller holds PERMISSION_ORGANIZATIONS_MANAGE.
 
         Required permissions: none for one's own.
         Errors: ORGANIZATION_NOT_FOUND.
@@ -198,7 +198,7 @@ class DirectoryServiceServicer:
     def ListOrganizations(self, request, context):
         """Lists the organizations that the caller may see.
 
-        Required permissions: none; without PERMISSION_ORGANIZATIONS_MANAGE on the server the list has one's own only.
+        Required permissions: none; the list has one's own, and those where one holds PERMISSION_ORGANIZATIONS_MANAGE.
         Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

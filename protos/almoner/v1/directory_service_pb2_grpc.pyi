@@ -51,7 +51,7 @@ class DirectoryServiceStub:
     Errors: ROLE_NOT_FOUND, REQUEST_ID_REUSED.
     """
     GetOrganization: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetOrganizationRequest, _directory_service_pb2.GetOrganizationResponse]
-    """Reads one organization: one's own, or with PERMISSION_ORGANIZATIONS_MANAGE on the server any.
+    """Reads one organization: one's own, or one where the caller holds PERMISSION_ORGANIZATIONS_MANAGE.
 
     Required permissions: none for one's own.
     Errors: ORGANIZATION_NOT_FOUND.
@@ -59,7 +59,7 @@ class DirectoryServiceStub:
     ListOrganizations: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListOrganizationsRequest, _directory_service_pb2.ListOrganizationsResponse]
     """Lists the organizations that the caller may see.
 
-    Required permissions: none; without PERMISSION_ORGANIZATIONS_MANAGE on the server the list has one's own only.
+    Required permissions: none; the list has one's own, and those where one holds PERMISSION_ORGANIZATIONS_MANAGE.
     Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     UpdateOrganization: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateOrganizationRequest, _directory_service_pb2.UpdateOrganizationResponse]
@@ -204,7 +204,7 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     Errors: ROLE_NOT_FOUND, REQUEST_ID_REUSED.
     """
     GetOrganization: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetOrganizationRequest, _directory_service_pb2.GetOrganizationResponse]  # type: ignore[assignment]
-    """Reads one organization: one's own, or with PERMISSION_ORGANIZATIONS_MANAGE on the server any.
+    """Reads one organization: one's own, or one where the caller holds PERMISSION_ORGANIZATIONS_MANAGE.
 
     Required permissions: none for one's own.
     Errors: ORGANIZATION_NOT_FOUND.
@@ -212,7 +212,7 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListOrganizationsRequest, _directory_service_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
     """Lists the organizations that the caller may see.
 
-    Required permissions: none; without PERMISSION_ORGANIZATIONS_MANAGE on the server the list has one's own only.
+    Required permissions: none; the list has one's own, and those where one holds PERMISSION_ORGANIZATIONS_MANAGE.
     Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     UpdateOrganization: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateOrganizationRequest, _directory_service_pb2.UpdateOrganizationResponse]  # type: ignore[assignment]
@@ -372,7 +372,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.GetOrganizationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.GetOrganizationResponse, _abc.Awaitable[_directory_service_pb2.GetOrganizationResponse]]:
-        """Reads one organization: one's own, or with PERMISSION_ORGANIZATIONS_MANAGE on the server any.
+        """Reads one organization: one's own, or one where the caller holds PERMISSION_ORGANIZATIONS_MANAGE.
 
         Required permissions: none for one's own.
         Errors: ORGANIZATION_NOT_FOUND.
@@ -386,7 +386,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.ListOrganizationsResponse, _abc.Awaitable[_directory_service_pb2.ListOrganizationsResponse]]:
         """Lists the organizations that the caller may see.
 
-        Required permissions: none; without PERMISSION_ORGANIZATIONS_MANAGE on the server the list has one's own only.
+        Required permissions: none; the list has one's own, and those where one holds PERMISSION_ORGANIZATIONS_MANAGE.
         Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
         """
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select
@@ -49,7 +49,7 @@ async def test_a_name_is_required_and_an_expiry_lies_ahead(house: House) -> None
 
 
 async def test_a_repeated_request_gets_the_same_token_again(house: House) -> None:
-    wanted = {"api_token": ApiToken(name="for tests"), "request_id": str(uuid.uuid4())}
+    wanted: dict[str, Any] = {"api_token": ApiToken(name="for tests"), "request_id": str(uuid.uuid4())}
     first = await house.call("CreateApiToken", **wanted)
     assert await house.call("CreateApiToken", **wanted) == first
     assert len((await house.call("ListApiTokens", filter='name = "for tests"')).api_tokens) == 1

@@ -39,7 +39,7 @@ async def test_permissions_are_held_where_they_are_bound(house: House) -> None:
         return [await outcome_of(call) for call in calls]
 
     there = await house.bind(ann, viewer, organization_id=other.id)
-    assert await seen() == ["ORGANIZATION_NOT_FOUND", OK, "ORGANIZATION_NOT_FOUND"]
+    assert await seen() == ["PERMISSION_MISSING", OK, "ORGANIZATION_NOT_FOUND"]
     await house.bind(ann, viewer, server=True)
     await house.call("DeleteRoleBinding", id=there.id)
     assert await seen() == [OK, OK, OK]
@@ -67,7 +67,7 @@ async def test_a_binding_is_made_once(house: House) -> None:
 
 async def test_a_repeated_request_makes_one_binding(house: House) -> None:
     ann = await house.user("ann")
-    wanted = {
+    wanted: dict[str, Any] = {
         "role_binding": RoleBinding(user_id=ann.id, role_id=2, server=True),
         "request_id": str(uuid.uuid4()),
     }

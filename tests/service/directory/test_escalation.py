@@ -152,7 +152,7 @@ async def test_who_holds_more_is_not_taken_over_nor_deleted(
             await house.bind(ann, reader, organization_id=other.id)
         case "on the server":
             await house.bind(ann, reader, server=True)
-        case "for an application":
+        case _:
             await house.bind(ann, revealer, application_id="reports")
     for members in (
         {"password": "x"},

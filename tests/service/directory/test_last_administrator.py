@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,8 @@ async def test_the_last_administrator_is_not_deleted_disabled_nor_locked(house: 
     assert await outcome_of(house.update_user(ADMIN, disabled=True)) == "BUILT_IN"
     assert await outcome_of(house.update_user(ADMIN, locked=True)) == "BUILT_IN"
     admin = await house.get_user(ADMIN)
-    assert not (admin.disabled or admin.locked)
+    assert not (admin.disabled)
+    assert not (admin.locked)
     assert admin.etag == '"1"'
     assert await outcome_of(house.update_user(ADMIN, display_name="Chief", password="new")) == OK
 
@@ -52,6 +54,15 @@ async def test_a_second_one_may_take_the_place_of_the_first(house: House, how: s
     for path in SECONDS[how]:
         assert await outcome_of(house.update_user(second.id, path, by=by)) == "BUILT_IN"
     assert await outcome_of(house.update_user(second.id, by=by, locked=True)) == "BUILT_IN"
+
+
+async def test_of_two_who_delete_each_other_at_once_one_stays(house: House) -> None:
+    second = await house.user("second", P.ADMINISTRATOR)
+    outcomes = await asyncio.gather(
+        outcome_of(house.call("DeleteUser", id=second.id)),
+        outcome_of(house.call("DeleteUser", house.almoner.as_("second"), id=ADMIN)),
+    )
+    assert sorted(outcomes) in (["BUILT_IN", OK], ["CREDENTIALS_INVALID", OK])
 
 
 @pytest.mark.parametrize("state", ["disabled", "locked"])

@@ -76,7 +76,7 @@ async def test_a_name_is_required(house: House) -> None:
 
 async def test_a_repeated_request_makes_one_organization(house: House) -> None:
     request_id = str(uuid.uuid4())
-    wanted = {"organization": Organization(display_name="Acme"), "request_id": request_id}
+    wanted: dict[str, Any] = {"organization": Organization(display_name="Acme"), "request_id": request_id}
     first = await house.call("CreateOrganization", **wanted)
     assert await house.call("CreateOrganization", **wanted) == first
     wanted["organization"] = Organization(display_name="Other")
@@ -156,6 +156,11 @@ async def test_a_stale_etag_changes_nothing(house: House) -> None:
     assert refusal.metadata == {"etag": '"2"'}
     refusal = await refusal_of(house.call("DeleteOrganization", id=acme.id, etag=acme.etag))
     assert refusal.reason == "ETAG_MISMATCH"
+
+
+async def test_an_id_is_a_uuid(house: House) -> None:
+    refusal = await refusal_of(update(house, Organization(id="acme", description="new")))
+    assert refusal.fields == ["organization.id"]
 
 
 async def test_an_unknown_path_is_refused(house: House) -> None:

@@ -42,7 +42,7 @@ async def test_a_name_is_required(house: House) -> None:
 
 
 async def test_a_repeated_request_makes_one_role(house: House) -> None:
-    wanted = {"role": Role(name="Reader"), "request_id": str(uuid.uuid4())}
+    wanted: dict[str, Any] = {"role": Role(name="Reader"), "request_id": str(uuid.uuid4())}
     assert await house.call("CreateRole", **wanted) == await house.call("CreateRole", **wanted)
     assert len(await house.events("role.create")) == 1
 
@@ -182,7 +182,11 @@ async def test_built_in_roles_stay_as_they_are(house: House, role_id: int) -> No
 async def test_users_of_a_built_in_role_change_in_a_whole_replacement_too(house: House) -> None:
     ann = await house.user("ann")
     role = await house.get_role(2)
-    members = {"name": role.name, "description": role.description, "permissions": list(role.permissions)}
+    members: dict[str, Any] = {
+        "name": role.name,
+        "description": role.description,
+        "permissions": list(role.permissions),
+    }
     assert list((await house.update_role(2, "*", user_ids=[ann.id], **members)).user_ids) == [ann.id]
     assert not (await house.update_role(2, "user_ids")).user_ids
 

@@ -90,7 +90,7 @@ async def test_of_two_who_ask_for_a_name_at_once_one_gets_it(house: House) -> No
 
 
 async def test_a_repeated_request_makes_one_user(house: House) -> None:
-    wanted = {"user": User(username="ann", password="s3cret"), "request_id": str(uuid.uuid4())}
+    wanted: dict[str, Any] = {"user": User(username="ann", password="s3cret"), "request_id": str(uuid.uuid4())}
     first = await house.call("CreateUser", **wanted)
     assert await house.call("CreateUser", **wanted) == first
     wanted["user"] = User(username="ann", password="another")
@@ -273,7 +273,8 @@ async def test_disabled_and_locked_users_are_refused_however_they_log_in(house: 
     token = (("authorization", f"Bearer {(await house.api_token(user_id=ann.id)).token}"),)
     for credential in (house.almoner.as_("ann"), token):
         assert await house.can_log_in(credential)
-        await house.update_user(ann.id, state, **{state: True})
+        members: dict[str, Any] = {state: True}
+        await house.update_user(ann.id, state, **members)
         assert not await house.can_log_in(credential)
         await house.update_user(ann.id, state)
         assert await house.can_log_in(credential)
