@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PAGE_SIZE = 1000
 """The longest page that the service gives."""
 
+EVERY_ORGANIZATION = "-"
+"""Stands for all organizations that the caller may see, in a List request (AIP-159)."""
+
 
 class ListRequest(Protocol):
     """What every List request has."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from grpc_health.v1 import health_pb2
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.audit import rules as audit
 from service.clock import HOUR
@@ -99,17 +100,17 @@ class Background:
             async with asyncio.timeout(HEALTH_TIMEOUT):
                 await self._store.read(lambda tx: tx.execute(_PING).scalar_one())
             serving = True
-        except (StorageUnavailable, TimeoutError):
+        except (StorageUnavailable, SQLAlchemyError, TimeoutError):
             _LOG.warning("health.database_unavailable")
         statuses = health_pb2.HealthCheckResponse
         await self._health.set("", statuses.SERVING if serving else statuses.NOT_SERVING)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Repeats work for ever. A database that is away ends nothing: the next round finds it back."""
+    """Repeats work for ever. A database that is away or ill ends nothing: the next round may find it well."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except StorageUnavailable:
-            _LOG.warning("background.database_unavailable", work=getattr(work, "__name__", "work"))
+        except (StorageUnavailable, SQLAlchemyError) as error:
+            _LOG.warning("background.failed", work=getattr(work, "__name__", "work"), error=type(error).__name__)

@@ -24,7 +24,9 @@ class _Command(NamedTuple):
 
 
 _COMMANDS: Final = {
-    "serve": _Command("service.command.serve", "Run the whole product in one process: the gRPC service and its gateway."),
+    "serve": _Command(
+        "service.command.serve", "Run the whole product in one process: the gRPC service and its gateway."
+    ),
     "serve-grpc": _Command("service.command.serve_grpc", "Run the gRPC service alone."),
     "serve-gateway": _Command("service.command.serve_gateway", "Run the REST gateway alone, before a gRPC service."),
     "migrate": _Command("service.command.migrate", "Bring the database to the schema of this release."),

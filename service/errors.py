@@ -196,7 +196,10 @@ class DeadlineExceeded(DomainError):
 
 
 class StorageUnavailable(DomainError):
-    """The database does not answer, or refuses to write. Nothing was changed."""
+    """The database does not answer, or refuses to write.
+
+    Nothing was changed, unless the connection to it was lost during the commit: then nobody knows.
+    """
 
     code = "UNAVAILABLE"
 

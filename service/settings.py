@@ -201,9 +201,11 @@ class Settings(BaseSettings):
     log_format: Annotated[LogFormat, BeforeValidator(_lowered)] = Field(
         default_factory=_default_log_format, description="One JSON object a line, or text for people."
     )
-    access_log: bool = Field(default=False, description="Log every request.")
+    access_log: bool = Field(default=False, description="Log every call of the service.")
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, description="Largest request, in bytes.")
-    rpc_timeout: float = Field(default=30, gt=0, description="Seconds a call may take if its caller sets no deadline.")
+    rpc_timeout: float = Field(
+        default=30, gt=0, description="Seconds a call may take at the most, whatever deadline its caller sets."
+    )
     shutdown_grace: float = Field(default=10, ge=0, description="Seconds that running calls get to finish at the end.")
     drain: float = Field(
         default=0, ge=0, description="Seconds between reporting not ready and refusing calls, for load balancers."

@@ -94,18 +94,29 @@ async def running(
     **overrides: Any,
 ) -> AsyncIterator[Almoner]:
     """Runs a service on a copy of a database, reached in process or over a real gRPC socket."""
-    async with template.copy(directory / "data", **overrides) as settings:
-        service = open_service(settings, clock)
-        await service.background.start()
-        try:
-            if not over_grpc:
-                yield Almoner(service, cast("grpc.aio.Channel", service.local_channel()), settings)
-                return
-            server = service.grpc_server()
-            port = server.add_insecure_port("127.0.0.1:0")
-            await server.start()
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                yield Almoner(service, channel, settings)
-            await server.stop(None)
-        finally:
-            await service.close()
+    async with (
+        template.copy(directory / "data", **overrides) as settings,
+        running_on(settings, over_grpc=over_grpc, clock=clock) as almoner,
+    ):
+        yield almoner
+
+
+@asynccontextmanager
+async def running_on(
+    settings: Settings, *, over_grpc: bool = False, clock: Clock = system_clock
+) -> AsyncIterator[Almoner]:
+    """Runs a service on the database that the settings name."""
+    service = open_service(settings, clock)
+    await service.background.start()
+    try:
+        if not over_grpc:
+            yield Almoner(service, cast("grpc.aio.Channel", service.local_channel()), settings)
+            return
+        server = service.grpc_server()
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield Almoner(service, channel, settings)
+        await server.stop(None)
+    finally:
+        await service.close()

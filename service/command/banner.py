@@ -39,7 +39,7 @@ def first_start(made: FirstStart) -> None:
     generated = {name: value for name, value in shown.items() if value is not None}
     lines = ["First start: user admin was made, the administrator of this server."]
     if generated:
-        lines.append("Keep these credentials: they are shown this once, and stored nowhere.")
+        lines.append("Keep these credentials: they are shown this once and cannot be shown again.")
     lines += [_line(name, value) for name, value in generated.items()]
     # At once: what comes after may fail, and they cannot be shown again.
     print("\n".join([_RULE, *lines, _RULE]), flush=True)

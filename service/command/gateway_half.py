@@ -1,52 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway as the serve commands run it, over a channel to a service here or elsewhere."""
+"""The gateway as the serve commands run it: listening, and ending without cutting anybody off."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from gateway.app import create_app
+from gateway.endpoint import refuse, request_id_of
+from gateway.failures import Failure
+from gateway.own import OWN
+from gateway.routing import Refused
 from gateway.settings import GatewaySettings
 from service.command import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import grpc
     from aiohttp.typedefs import Handler
 
     from service.settings import Settings
 
-
-async def listen(
-    channel: grpc.aio.Channel, settings: Settings, leaving: Callable[[], bool] | None = None
-) -> tuple[web.AppRunner, str]:
-    """Serves the gateway, and returns what runs it and its address.
-
-    Args:
-        channel: Leads to the service.
-        settings: Where to listen, and limits.
-        leaving: Whether this process is about to end, where the service's own health cannot tell.
-
-    Raises:
-        CommandError: the address cannot be listened on.
-    """
-    app = create_app(channel, settings=GatewaySettings(settings.max_body_bytes, settings.rpc_timeout))
-    if leaving is not None:
-        app.middlewares.append(_not_ready_when(leaving))
-    # Its clean-up closes the listener, then waits that long for the requests that run.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_grace)
-    await runner.setup()
-    return runner, await listening.listen_rest(runner, settings.rest_listen, share=settings.workers > 1)
+LAST_BYTES: Final = 1.0
+"""Seconds that replies which are ready may take to be written at the end."""
 
 
-def _not_ready_when(leaving: Callable[[], bool]) -> web.Middleware:
+class Gateway:
+    """A gateway that listens."""
+
+    def __init__(self, channel: grpc.aio.Channel, settings: Settings) -> None:
+        """Builds it; `listen` starts it."""
+        self._settings = settings
+        self._requests = 0
+        self._leaving = False
+        self._idle = asyncio.Event()
+        app = create_app(channel, settings=GatewaySettings(settings.max_body_bytes, settings.rpc_timeout))
+        app.middlewares.append(self._count)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_BYTES)
+
+    async def listen(self) -> str:
+        """Serves, and returns the address.
+
+        Raises:
+            CommandError: the address cannot be listened on.
+        """
+        await self._runner.setup()
+        settings = self._settings
+        return await listening.listen_rest(self._runner, settings.rest_listen, share=settings.workers > 1)
+
+    async def leave(self) -> None:
+        """Reports that it is no longer ready, and closes each connection after the reply that comes next."""
+        self._leaving = True
+
+    async def finish(self) -> None:
+        """Closes the listener, then waits for the requests that run, as long as the settings say."""
+        for site in list(self._runner.sites):
+            await site.stop()
+        # The runner's own end drops what a request's body still lacks, so it must not begin before they are served.
+        if self._requests:
+            self._idle.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_grace)
+        await self._runner.cleanup()
+
     @web.middleware
-    async def report(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path == "/readyz" and leaving():
-            raise web.HTTPServiceUnavailable(text="this gateway is about to end\n")
-        return await handler(request)
-
-    return report
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._requests += 1
+        try:
+            if self._leaving and request.path == "/readyz":
+                failure = Failure(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "this server is about to end")
+                return refuse(OWN, Refused(failure, None, request_id_of(request)))
+            response = await handler(request)
+            if self._leaving:
+                response.force_close()
+            return response
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.command.failures import CommandError
-from service.crypto.keyring import Keyring, KeyringError
+from service.crypto.keyring import Keyring
+from service.crypto.keyring_file import KeyringError
 from service.errors import StorageUnavailable
 from service.storage import migrate as schema
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 class Opened(NamedTuple):
     """The database and the keyring that belongs to it."""
 
+    settings: Settings
     store: Store
     keyring: Keyring
 
@@ -35,6 +39,8 @@ def make_directories(settings: Settings) -> None:
     Raises:
         CommandError: one cannot be made.
     """
+    # Of what is made from here on, nobody else may read anything: the database file is SQLite's to make.
+    os.umask(0o077)
     for path in (settings.sqlite_path, settings.keyring_file):
         if path is not None:
             _make_directory(path.parent)
@@ -56,6 +62,8 @@ async def migrate(settings: Settings, revision: str = schema.LATEST) -> None:
     Raises:
         CommandError: it cannot be reached, has no such revision, or a migration failed.
     """
+    # It tells of each part of itself that it loads.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     from alembic.util import CommandError as AlembicError  # noqa: PLC0415 - slow, and seldom needed
 
     with said_plainly(settings):
@@ -78,6 +86,7 @@ async def start_service(settings: Settings) -> tuple[Service, FirstStart | None]
 
     make_directories(settings)
     await _require_schema(settings)
+    await _require_keyring(settings)
     with said_plainly(settings):
         service = open_service(settings)
         try:
@@ -114,10 +123,12 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     try:
         fingerprint = await store.read(lambda tx: find_fact(tx, KEYRING_FACT))
         if fingerprint is None:
-            raise CommandError(f"the database {settings.shown_database_url} is empty: `almoner serve` must start on it first")
+            raise CommandError(
+                f"the database {settings.shown_database_url} is empty: `almoner serve` must start on it first"
+            )
         if fingerprint != keyring.fingerprint:
             raise _mismatch(settings)
-        yield Opened(store, keyring)
+        yield Opened(settings, store, keyring)
     except StorageUnavailable:
         raise _unavailable(settings) from None
     finally:
@@ -141,8 +152,13 @@ def said_plainly(settings: Settings) -> Iterator[None]:
         # Engines hide parameters, and a driver's message holds no password.
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise CommandError(f"the database {settings.shown_database_url} cannot be used: {reason}") from None
+    except BrokenPipeError:
+        # Nobody reads the output any more.
+        raise
     except OSError as error:
-        raise CommandError(f"the database {settings.shown_database_url} cannot be reached: {error.strerror or error}") from None
+        raise CommandError(
+            f"the database {settings.shown_database_url} cannot be reached: {error.strerror or error}"
+        ) from None
 
 
 async def _require_schema(settings: Settings) -> None:
@@ -153,6 +169,26 @@ async def _require_schema(settings: Settings) -> None:
     if settings.sqlite_path is None:
         raise _wrong_schema(settings, revision)
     await migrate(settings)
+
+
+async def _require_keyring(settings: Settings) -> None:
+    """Makes sure that no new keyring takes the place of one that is missing: it could open nothing."""
+    if settings.keyring_file.exists():
+        return
+    from service.server import KEYRING_FACT, open_store  # noqa: PLC0415 - slow
+    from service.storage.facts import find_fact  # noqa: PLC0415
+
+    with said_plainly(settings):
+        store = open_store(settings)
+        try:
+            fingerprint = await store.read(lambda tx: find_fact(tx, KEYRING_FACT))
+        finally:
+            await store.close()
+    if fingerprint is not None:
+        raise CommandError(
+            f"there is no keyring {settings.keyring_file}, and without the one that the database "
+            f"{settings.shown_database_url} was written with nothing sealed in it can be opened: restore it"
+        )
 
 
 def _wrong_schema(settings: Settings, revision: str | None) -> CommandError:
@@ -176,5 +212,3 @@ def _make_directory(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"the directory {directory} cannot be made: {error.strerror}") from None
-
-

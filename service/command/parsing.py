@@ -82,7 +82,9 @@ def add_settings(parser: CommandParser, names: Container[str]) -> None:
         if setting.flag is None:
             unflagged.append(setting)
         elif setting.boolean:
-            group.add_argument(setting.flag, dest=setting.name, action=argparse.BooleanOptionalAction, help=_help(setting))
+            group.add_argument(
+                setting.flag, dest=setting.name, action=argparse.BooleanOptionalAction, help=_help(setting)
+            )
         else:
             group.add_argument(setting.flag, dest=setting.name, metavar=_metavar(setting), help=_help(setting))
     if unflagged:

@@ -39,12 +39,15 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Running:
     from service.command import gateway_half, service_half  # noqa: PLC0415 - slow: not for --help and wrong settings
 
     service = await service_half.open_service(settings, stack)
-    server, grpc_address = await service_half.listen(service, settings)
+    server, grpc_address = await service_half.listen(service, settings, stack)
     channel = cast("grpc.aio.Channel", service.local_channel())
-    runner, rest_address = await gateway_half.listen(channel, settings)
+    gateway = gateway_half.Gateway(channel, settings)
+    listening = {"REST": await gateway.listen(), "gRPC": grpc_address}
+
+    async def leave() -> None:
+        await asyncio.gather(gateway.leave(), service.health.enter_graceful_shutdown())
 
     async def finish() -> None:
-        await asyncio.gather(runner.cleanup(), server.stop(settings.shutdown_grace))
+        await asyncio.gather(gateway.finish(), server.stop(settings.shutdown_grace))
 
-    listening = {"REST": rest_address, "gRPC": grpc_address}
-    return Running(listening, service.health.enter_graceful_shutdown, finish)
+    return Running(listening, leave, finish)

@@ -64,14 +64,8 @@ def _plan(target: str) -> Plan:
                 ),
             )
         )
-        left = False
-
-        async def leave() -> None:
-            nonlocal left
-            left = True
-
-        runner, address = await gateway_half.listen(channel, settings, lambda: left)
-        return Running({"REST": address}, leave, runner.cleanup)
+        gateway = gateway_half.Gateway(channel, settings)
+        return Running({"REST": await gateway.listen()}, gateway.leave, gateway.finish)
 
     return Plan({"REST": "rest_listen"}, open_gateway)
 

@@ -33,7 +33,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Running:
     from service.command import service_half  # noqa: PLC0415 - slow: not for --help and wrong settings
 
     service = await service_half.open_service(settings, stack)
-    server, address = await service_half.listen(service, settings)
+    server, address = await service_half.listen(service, settings, stack)
 
     async def finish() -> None:
         await server.stop(settings.shutdown_grace)

@@ -30,13 +30,14 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> Service:
     return service
 
 
-async def listen(service: Service, settings: Settings) -> tuple[grpc.aio.Server, str]:
-    """Serves the service over gRPC, and returns the server and its address.
+async def listen(service: Service, settings: Settings, stack: AsyncExitStack) -> tuple[grpc.aio.Server, str]:
+    """Serves the service over gRPC, and returns the server and its address; the stack ends what is left of it.
 
     Raises:
         CommandError: the address cannot be listened on.
     """
     server = service.grpc_server(share_port=settings.workers > 1)
+    stack.push_async_callback(server.stop, None)
     address = listening.listen_grpc(server, settings.grpc_listen)
     await server.start()
     return server, address

@@ -52,8 +52,7 @@ async def supervise(settings: Settings, plan: Plan, asked: asyncio.Event) -> int
             raise UsageError(f"--{setting.replace('_', '-')}: workers cannot share a unix: socket")
     with ExitStack() as kept:
         addresses = {
-            name: listening.reserve(name, getattr(settings, setting), kept)
-            for name, setting in plan.listeners.items()
+            name: listening.reserve(name, getattr(settings, setting), kept) for name, setting in plan.listeners.items()
         }
         if plan.prepare is not None:
             await plan.prepare(settings)

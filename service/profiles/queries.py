@@ -102,13 +102,15 @@ _FIND = _WHOLE.where(_PROFILES.c.id == bindparam("id"))
 _INSERT = insert(_PROFILES).returning(_PROFILES.c.id)
 _UPDATE = update(_PROFILES).where(_PROFILES.c.id == bindparam("profile_id"))
 _DELETE = delete(_PROFILES).where(_PROFILES.c.id == bindparam("id"))
-_OF_APPLICATION = select(_PROFILES.c.id, _PROFILES.c.organization).where(
-    _PROFILES.c.application_number == bindparam("number")
+_OF_APPLICATION = (
+    select(_PROFILES.c.id, _PROFILES.c.organization)
+    .where(_PROFILES.c.application_number == bindparam("number"))
+    .order_by(_PROFILES.c.id)
 )
 _COUNT_OF_APPLICATION = (
     select(func.count()).select_from(_PROFILES).where(_PROFILES.c.application_number == bindparam("number"))
 )
-_OF_OWNER = select(_PROFILES.c.id).where(_PROFILES.c.owner_id == bindparam("owner_id"))
+_OF_OWNER = select(_PROFILES.c.id).where(_PROFILES.c.owner_id == bindparam("owner_id")).order_by(_PROFILES.c.id)
 _SOURCE = select(_APPLICATIONS.c.organization, _APPLICATIONS.c.kind).where(
     _APPLICATIONS.c.number == bindparam("number")
 )

@@ -13,7 +13,7 @@ from almoner.v1 import profile_pb2, profile_service_pb2, profile_service_pb2_grp
 from service.etags import etag_of
 from service.profiles import links, rules
 from service.profiles.links import LinkDraft
-from service.profiles.rules import Draft, Tokens
+from service.profiles.rules import Draft, Tokens, Which
 from service.rpc.masks import members_of
 from service.rpc.times import to_timestamp
 
@@ -60,7 +60,8 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
     ) -> profile_service_pb2.GetProfileResponse:
         # A read that reveals is recorded, and so it is a write.
         run = self._units.write if request.view == profile_pb2.PROFILE_VIEW_TOKENS else self._units.read
-        profile = await run(lambda work: _answer(work, rules.get(work, request.id), request.view))
+        which = Which(request.id, request.application_providers)
+        profile = await run(lambda work: _answer(work, rules.get(work, which), request.view))
         return profile_service_pb2.GetProfileResponse(profile=profile)
 
     @override
@@ -78,10 +79,9 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
     ) -> profile_service_pb2.UpdateProfileResponse:
         draft = _draft(request.profile)
         members = members_of(request.update_mask, request.profile, _PROFILE_PATHS)
+        which = Which(request.profile.id, request.application_providers)
         profile = await self._units.write(
-            lambda work: _answer(
-                work, rules.update(work, request.profile.id, draft, members, request.etag), request.view
-            )
+            lambda work: _answer(work, rules.update(work, which, draft, members, request.etag), request.view)
         )
         return profile_service_pb2.UpdateProfileResponse(profile=profile)
 
@@ -89,9 +89,8 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
     async def DeleteProfile(
         self, request: profile_service_pb2.DeleteProfileRequest, context: Context
     ) -> profile_service_pb2.DeleteProfileResponse:
-        released = await self._units.write(
-            lambda work: rules.delete(work, request.id, request.etag, force=request.force)
-        )
+        which = Which(request.id, request.application_providers)
+        released = await self._units.write(lambda work: rules.delete(work, which, request.etag, force=request.force))
         return profile_service_pb2.DeleteProfileResponse(links_released=released)
 
     @override

@@ -19,6 +19,8 @@ from service.listing.listing import PageContext
 from service.profiles import links, queries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from service.crypto.keyring import Keyring
     from service.listing.listing import Page, PageQuery
     from service.profiles.queries import StoredProfile
@@ -63,17 +65,31 @@ class Tokens(NamedTuple):
         return "Tokens(***)"
 
 
-def get(work: Work, profile_id: int, needed: Permission = Permission.PROFILES_GET) -> StoredProfile:
+class Which(NamedTuple):
+    """Which profile a caller means.
+
+    Attributes:
+        id: Its id.
+        providers: Providers one of which its application must be at; empty: any profile will do.
+    """
+
+    id: int
+    providers: Collection[str] = ()
+
+
+def get(work: Work, which: Which, needed: Permission = Permission.PROFILES_GET) -> StoredProfile:
     """Returns a profile that the caller may do something with.
 
     Raises:
         PermissionDenied: the permission is missing.
         NotFound: there is no such profile for the caller.
     """
-    profile = queries.find(work.tx, profile_id)
-    authorize(work.caller, needed, links.reach_of_profile(profile) if profile else None, not_found(profile_id))
+    profile = queries.find(work.tx, which.id)
+    authorize(work.caller, needed, links.reach_of_profile(profile) if profile else None, not_found(which.id))
     if profile is None:
-        raise not_found(profile_id)
+        raise not_found(which.id)
+    if which.providers and not (profile.application_number and profile.provider in which.providers):
+        raise not_found(which.id)
     return profile
 
 
@@ -144,14 +160,14 @@ def create(work: Work, draft: Draft) -> StoredProfile:
     return _stored(work, profile_id)
 
 
-def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], etag: str) -> StoredProfile:
+def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag: str) -> StoredProfile:
     """Changes the named members of a profile to what the draft has.
 
     An application takes the place of client credentials of the profile's own, and the other way round.
 
     Args:
         work: The unit of work.
-        profile_id: Which profile.
+        which: Which profile.
         draft: The new values.
         members: Which of MEMBERS to take from the draft.
         etag: What the profile must still be; see `require_etag`.
@@ -163,7 +179,8 @@ def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], e
         InvalidField: a required member would be missing.
         FailedPrecondition: the application is not a provider registration.
     """
-    before = get(work, profile_id, Permission.PROFILES_UPDATE)
+    before = get(work, which, Permission.PROFILES_UPDATE)
+    profile_id = before.id
     require_etag(etag, before.revision)
     sealed = {
         name: _sealed(work.keyring, profile_id, name, getattr(draft, name))
@@ -190,7 +207,7 @@ def update(work: Work, profile_id: int, draft: Draft, members: frozenset[str], e
     return _stored(work, profile_id)
 
 
-def delete(work: Work, profile_id: int, etag: str, *, force: bool) -> int:
+def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
     """Deletes a profile.
 
     Returns:
@@ -202,12 +219,12 @@ def delete(work: Work, profile_id: int, etag: str, *, force: bool) -> int:
         EtagMismatch: it has changed.
         FailedPrecondition: links use it and `force` is not given.
     """
-    profile = get(work, profile_id, Permission.PROFILES_DELETE)
+    profile = get(work, which, Permission.PROFILES_DELETE)
     require_etag(etag, profile.revision)
     used = profile.data_sources + profile.connections + profile.customers
     if used and not force:
         raise FailedPrecondition(Reason.PROFILE_IN_USE, f"{used} links use the profile", metadata={"links": str(used)})
-    return remove(work, profile_id, profile.organization)
+    return remove(work, profile.id, profile.organization)
 
 
 def remove(work: Work, profile_id: int, organization: int) -> int:
@@ -316,6 +333,7 @@ def _check_source(work: Work, application_number: int, organization: int) -> Non
         raise FailedPrecondition(
             Reason.WRONG_KIND,
             f"application {application_number} is not a provider registration",
+            metadata={"id": str(application_number)},
             violations=(Violation("profile.application_number", "is not a provider registration"),),
         )
 

@@ -14,12 +14,18 @@ from service.errors import DomainError, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.errors import Violation
+
 DOMAIN = "almoner"
 DETAILS_KEY = "grpc-status-details-bin"
 
-# Statuses travel in headers, which many clients bound to 8 KiB together.
-MOST_VIOLATIONS = 16
+# A status travels in headers, as percent-encoded text and in base64, and many clients bound headers to 8 KiB together.
 LONGEST_TEXT = 512
+"""Bytes of UTF-8 of a message, a path or a value; longer ones are cut."""
+
+MOST_VIOLATIONS = 16
+VIOLATIONS_SIZE = 2560
+"""Bytes of all violations together; there is one at least."""
 
 RETRY_AFTER = 1
 """Seconds after which to try again, told to callers of an overloaded server."""
@@ -42,16 +48,7 @@ def to_abort(error: DomainError) -> AbortWith:
     message = _short(error.message)
     details: list[Detail] = [_error_info(error.reason, error.metadata)]
     if error.violations:
-        details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=_short(violation.field), description=_short(violation.description)
-                    )
-                    for violation in error.violations[:MOST_VIOLATIONS]
-                ]
-            )
-        )
+        details.append(_bad_request(error.violations))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_AFTER)))
     return _abort(code, message, details)
@@ -77,5 +74,21 @@ def _error_info(reason: Reason, metadata: dict[str, str]) -> error_details_pb2.E
     )
 
 
+def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    request, size = error_details_pb2.BadRequest(), 0
+    for violation in violations[:MOST_VIOLATIONS]:
+        shown = error_details_pb2.BadRequest.FieldViolation(
+            field=_short(violation.field), description=_short(violation.description)
+        )
+        size += shown.ByteSize()
+        if request.field_violations and size > VIOLATIONS_SIZE:
+            break
+        request.field_violations.append(shown)
+    return request
+
+
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    encoded = text.encode()
+    if len(encoded) <= LONGEST_TEXT:
+        return text
+    return encoded[: LONGEST_TEXT - len("…".encode())].decode(errors="ignore") + "…"

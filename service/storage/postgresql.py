@@ -35,9 +35,9 @@ LONGEST_PAUSE = 0.05
 _BROKEN = frozenset({"23505", "23503"})
 _RACES = frozenset({"40001", "40P01"}) | _BROKEN
 
-# Classes of SQLSTATE that say that the server is away, full, starting, stopping or read-only, and races that were lost
+# Classes of SQLSTATE that say that the server is away, does not let us in, is full, starting, stopping or read-only, and races that were lost
 # every time.
-_AWAY = ("08", "25006", "40", "53", "55P03", "57", "58")
+_AWAY = ("08", "25006", "28", "3D", "40", "53", "55P03", "57", "58")
 
 
 class PostgresStore:

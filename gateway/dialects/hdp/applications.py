@@ -35,11 +35,10 @@ from gateway.dialects.hdp.bodies import (
 from gateway.dialects.hdp.datastores import DATA_STORES, PROVIDERS
 from gateway.dialects.hdp.tenants import check_tenant, organization_id, organization_id_by_name
 from gateway.failures import not_found
-from gateway.paging import pages
+from gateway.paging import EVERY_ORGANIZATION, pages
 
 COLLECTION = "/api/mgmt/oauthapps"
 NOT_FOUND = "APPLICATION_NOT_FOUND"
-EVERY_ORGANIZATION = "-"
 REPLACED = FieldMask(
     paths=[
         "name",

@@ -28,10 +28,11 @@ PERMISSION_NOT_FOUND = "PERMISSION_NOT_FOUND"
 
 
 class Wording(NamedTuple):
-    """How HDP says one thing: code, and text with the places {id} and {message}."""
+    """How HDP says one thing: code, text with the places {id} and {message}, and status if it is not the reason's."""
 
     code: int
     text: str
+    status: HTTPStatus | None = None
 
 
 WORDINGS: Mapping[str, Wording] = MappingProxyType(
@@ -41,7 +42,7 @@ WORDINGS: Mapping[str, Wording] = MappingProxyType(
         "APPLICATION_NOT_FOUND": Wording(222207711, "Invalid OAuthApplicationId: {id}"),
         PERMISSION_NOT_FOUND: Wording(222208553, "There is no Permission with that id: {id}"),
         # Inferred: HDP has no applications of another kind.
-        "WRONG_KIND": Wording(222207711, "Invalid OAuthApplicationId: {message}"),
+        "WRONG_KIND": Wording(222207711, "Invalid OAuthApplicationId: {id}", HTTPStatus.NOT_FOUND),
         # Documented for JSON that cannot be read; that it also covers members against their rules is inferred.
         MALFORMED_BODY: Wording(222207007, "Invalid JSON Input: {message}"),
         INVALID_BODY: Wording(222207007, "Invalid JSON Input: {message}"),
@@ -69,7 +70,7 @@ def render(refused: Refused) -> Refusal:
     if failure.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         text = f"{text}; request id {request_id}"
     return Refusal(
-        failure.status,
+        (wording and wording.status) or failure.status,
         HdpErrorBody(Error(code=str(code) if _is_string(route) else code, message=Message(LANGUAGE, text))),
     )
 

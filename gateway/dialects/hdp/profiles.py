@@ -30,12 +30,10 @@ from gateway.dialects.hdp.bodies import (
     ProfileStatistics,
 )
 from gateway.dialects.hdp.datastores import DATA_STORES
-from gateway.failures import not_found
-from gateway.paging import pages
+from gateway.paging import EVERY_ORGANIZATION, pages
 
 COLLECTION = "/api/mgmt/oauthprofiles"
 NOT_FOUND = "PROFILE_NOT_FOUND"
-EVERY_ORGANIZATION = "-"
 REPLACED = FieldMask(paths=["name", "description", "application_number", "access_token", "refresh_token"])
 
 MEMBERS = {
@@ -68,7 +66,8 @@ async def create_profile(call: Call[None, OnBehalf, ProfileBody]) -> Reply:
 
 async def get_profile(call: Call[ById, OnBehalf, None]) -> Reply:
     """Reads a profile, with its tokens."""
-    profile = await _shown_profile(call, GetProfileRequest(id=call.path.id, view=PROFILE_VIEW_TOKENS))
+    message = GetProfileRequest(id=call.path.id, view=PROFILE_VIEW_TOKENS, application_providers=DATA_STORES)
+    profile = (await call.send(call.services.profiles.GetProfile, message)).profile
     body = HdpProfile(
         id=profile.id,
         name=profile.name,
@@ -82,27 +81,33 @@ async def get_profile(call: Call[ById, OnBehalf, None]) -> Reply:
 
 async def update_profile(call: Call[ById, OnBehalf, ProfileBody]) -> Reply:
     """Replaces a profile."""
-    message = UpdateProfileRequest(profile=_profile(call.body, call.path.id), update_mask=REPLACED, etag=call.if_match)
+    message = UpdateProfileRequest(
+        profile=_profile(call.body, call.path.id),
+        update_mask=REPLACED,
+        etag=call.if_match,
+        application_providers=DATA_STORES,
+    )
     response = await call.send(call.services.profiles.UpdateProfile, message)
     return Reply(_written(response.profile, call.body), etag=response.profile.etag)
 
 
 async def delete_profile(call: Call[ById, OnBehalf, None]) -> Reply:
     """Deletes a profile, and its references from data sources."""
-    message = DeleteProfileRequest(id=call.path.id, etag=call.if_match, force=True)
+    message = DeleteProfileRequest(id=call.path.id, etag=call.if_match, force=True, application_providers=DATA_STORES)
     await call.send(call.services.profiles.DeleteProfile, message)
     return Reply()
 
 
 async def get_statistics(call: Call[ById, OnBehalf, None]) -> Reply:
     """Says which data sources use a profile."""
-    profile = await _shown_profile(call, GetProfileRequest(id=call.path.id))
-    message = ListProfileLinksRequest(
+    message = GetProfileRequest(id=call.path.id, application_providers=DATA_STORES)
+    profile = (await call.send(call.services.profiles.GetProfile, message)).profile
+    links = ListProfileLinksRequest(
         organization_id=EVERY_ORGANIZATION, filter=f"kind = DATA_SOURCE AND profile_id = {profile.id}"
     )
     data_sources = [
         DataSource(id=link.external_id, name=link.name, description=link.description)
-        async for page in pages(call, call.services.profiles.ListProfileLinks, message)
+        async for page in pages(call, call.services.profiles.ListProfileLinks, links)
         for link in page.links
     ]
     return Reply(ProfileStatistics(len(data_sources), DATA_STORES[profile.provider], data_sources))
@@ -110,13 +115,6 @@ async def get_statistics(call: Call[ById, OnBehalf, None]) -> Reply:
 
 def _is_shown(profile: Profile) -> bool:
     return profile.application_number > 0 and profile.provider in DATA_STORES
-
-
-async def _shown_profile(call: Call[ById, OnBehalf, None], message: GetProfileRequest) -> Profile:
-    profile = (await call.send(call.services.profiles.GetProfile, message)).profile
-    if not _is_shown(profile):
-        raise not_found(NOT_FOUND, str(call.path.id))
-    return profile
 
 
 def _profile(body: ProfileBody, number: int = 0) -> Profile:

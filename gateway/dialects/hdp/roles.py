@@ -18,11 +18,10 @@ from gateway.call import Call, Reply
 from gateway.dialects.hdp.bodies import ById, HdpRole, RoleBody, RoleChange, RoleList, RoleListElement
 from gateway.dialects.hdp.permissions import numbers_of, permissions_of
 from gateway.dialects.hdp.tenants import check_tenant, organization_id
-from gateway.paging import pages
+from gateway.paging import EVERY_ORGANIZATION, pages
 
 COLLECTION = "/api/admin/roles"
 NOT_FOUND = "ROLE_NOT_FOUND"
-EVERY_ORGANIZATION = "-"
 
 MEMBERS = {
     "role.name": "name",

@@ -28,12 +28,11 @@ from gateway.dialects.hdp.bodies import (
 )
 from gateway.dialects.hdp.permissions import numbers_of, permissions_of
 from gateway.dialects.hdp.tenants import check_tenant, organization_id
-from gateway.paging import pages
+from gateway.paging import EVERY_ORGANIZATION, pages
 from gateway.timestamps import from_datetime, to_datetime
 
 COLLECTION = "/api/admin/users"
 NOT_FOUND = "USER_NOT_FOUND"
-EVERY_ORGANIZATION = "-"
 
 MEMBERS = {
     "user.username": "userName",

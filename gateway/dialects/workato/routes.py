@@ -104,7 +104,6 @@ ASSIGNMENT_ROUTES = (
         path_parameters=Assignment,
         query=Forcing,
         resource=profiles.NOT_FOUND,
-        conditional=True,
     ),
 )
 

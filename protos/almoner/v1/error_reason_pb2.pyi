@@ -45,7 +45,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ON_BEHALF_REFUSED: _ErrorReason.ValueType  # 10
     """PERMISSION_DENIED: the caller may not act on behalf of the named user. Metadata: user."""
     ERROR_REASON_PERMISSION_ESCALATION: _ErrorReason.ValueType  # 11
-    """PERMISSION_DENIED: the caller would give away a permission that they do not hold. Metadata: permission."""
+    """PERMISSION_DENIED: the caller would give away, or take away, a permission that they do not hold, or take over the
+    login of somebody who holds more. Metadata: permission.
+    """
     ERROR_REASON_PROFILE_NOT_FOUND: _ErrorReason.ValueType  # 12
     """NOT_FOUND: no such profile for this caller. Metadata: id."""
     ERROR_REASON_APPLICATION_NOT_FOUND: _ErrorReason.ValueType  # 13
@@ -71,9 +73,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_APPLICATION_IN_USE: _ErrorReason.ValueType  # 23
     """FAILED_PRECONDITION: profiles use the application; delete with cascade to delete them too. Metadata: profiles."""
     ERROR_REASON_ORGANIZATION_NOT_EMPTY: _ErrorReason.ValueType  # 24
-    """FAILED_PRECONDITION: the organization still has users, applications or profiles."""
+    """FAILED_PRECONDITION: the organization still has users, applications, profiles or links."""
     ERROR_REASON_USER_IN_USE: _ErrorReason.ValueType  # 25
-    """FAILED_PRECONDITION: the user still owns profiles or applications."""
+    """FAILED_PRECONDITION: the user still owns profiles; delete with cascade to delete them too. Metadata: profiles."""
     ERROR_REASON_BUILT_IN: _ErrorReason.ValueType  # 26
     """FAILED_PRECONDITION: built-in roles, the first organization and its last administrator stay."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 27
@@ -81,7 +83,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 28
     """DEADLINE_EXCEEDED: the call took longer than its deadline; a write may or may not have happened."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 29
-    """UNAVAILABLE: the database does not answer or refuses writes; nothing was changed. Retry."""
+    """UNAVAILABLE: the database does not answer or refuses writes. Nothing was changed, unless the connection to it was
+    lost during the commit. Retry, with the same request_id where there is one.
+    """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 30
     """INTERNAL: a fault of the server. The log has it under the request id. Metadata: request_id."""
     ERROR_REASON_WRONG_KIND: _ErrorReason.ValueType  # 31
@@ -116,7 +120,9 @@ ERROR_REASON_PERMISSION_MISSING: ErrorReason.ValueType  # 9
 ERROR_REASON_ON_BEHALF_REFUSED: ErrorReason.ValueType  # 10
 """PERMISSION_DENIED: the caller may not act on behalf of the named user. Metadata: user."""
 ERROR_REASON_PERMISSION_ESCALATION: ErrorReason.ValueType  # 11
-"""PERMISSION_DENIED: the caller would give away a permission that they do not hold. Metadata: permission."""
+"""PERMISSION_DENIED: the caller would give away, or take away, a permission that they do not hold, or take over the
+login of somebody who holds more. Metadata: permission.
+"""
 ERROR_REASON_PROFILE_NOT_FOUND: ErrorReason.ValueType  # 12
 """NOT_FOUND: no such profile for this caller. Metadata: id."""
 ERROR_REASON_APPLICATION_NOT_FOUND: ErrorReason.ValueType  # 13
@@ -142,9 +148,9 @@ ERROR_REASON_PROFILE_IN_USE: ErrorReason.ValueType  # 22
 ERROR_REASON_APPLICATION_IN_USE: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION: profiles use the application; delete with cascade to delete them too. Metadata: profiles."""
 ERROR_REASON_ORGANIZATION_NOT_EMPTY: ErrorReason.ValueType  # 24
-"""FAILED_PRECONDITION: the organization still has users, applications or profiles."""
+"""FAILED_PRECONDITION: the organization still has users, applications, profiles or links."""
 ERROR_REASON_USER_IN_USE: ErrorReason.ValueType  # 25
-"""FAILED_PRECONDITION: the user still owns profiles or applications."""
+"""FAILED_PRECONDITION: the user still owns profiles; delete with cascade to delete them too. Metadata: profiles."""
 ERROR_REASON_BUILT_IN: ErrorReason.ValueType  # 26
 """FAILED_PRECONDITION: built-in roles, the first organization and its last administrator stay."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 27
@@ -152,7 +158,9 @@ ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 27
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 28
 """DEADLINE_EXCEEDED: the call took longer than its deadline; a write may or may not have happened."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 29
-"""UNAVAILABLE: the database does not answer or refuses writes; nothing was changed. Retry."""
+"""UNAVAILABLE: the database does not answer or refuses writes. Nothing was changed, unless the connection to it was
+lost during the commit. Retry, with the same request_id where there is one.
+"""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 30
 """INTERNAL: a fault of the server. The log has it under the request id. Metadata: request_id."""
 ERROR_REASON_WRONG_KIND: ErrorReason.ValueType  # 31

@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n almoner/v1/profile_service.proto\x12\nalmoner.v1\x1a\x18\x61lmoner/v1/profile.proto\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\"\x96\x01\n\x14\x43reateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x04view\x18\x03 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\"=\n\x15\x43reateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"P\n\x11GetProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x04view\x18\x02 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\":\n\x12GetProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\xf7\x01\n\x13ListProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"V\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.almoner.v1.Profile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbe\x01\n\x14UpdateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12/\n\x04view\x18\x04 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\"=\n\x15UpdateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"I\n\x14\x44\x65leteProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\"/\n\x15\x44\x65leteProfileResponse\x12\x16\n\x0elinks_released\x18\x01 \x01(\x05\"j\n\x18\x43reateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"B\n\x19\x43reateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"#\n\x15GetProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"?\n\x16GetProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"\xfb\x01\n\x17ListProfileLinksRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"[\n\x18ListProfileLinksResponse\x12&\n\x05links\x18\x01 \x03(\x0b\x32\x17.almoner.v1.ProfileLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x18UpdateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"B\n\x19UpdateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\">\n\x18\x44\x65leteProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x1b\n\x19\x44\x65leteProfileLinkResponse2\x90\x07\n\x0eProfileService\x12T\n\rCreateProfile\x12 .almoner.v1.CreateProfileRequest\x1a!.almoner.v1.CreateProfileResponse\x12K\n\nGetProfile\x12\x1d.almoner.v1.GetProfileRequest\x1a\x1e.almoner.v1.GetProfileResponse\x12Q\n\x0cListProfiles\x12\x1f.almoner.v1.ListProfilesRequest\x1a .almoner.v1.ListProfilesResponse\x12T\n\rUpdateProfile\x12 .almoner.v1.UpdateProfileRequest\x1a!.almoner.v1.UpdateProfileResponse\x12T\n\rDeleteProfile\x12 .almoner.v1.DeleteProfileRequest\x1a!.almoner.v1.DeleteProfileResponse\x12`\n\x11\x43reateProfileLink\x12$.almoner.v1.CreateProfileLinkRequest\x1a%.almoner.v1.CreateProfileLinkResponse\x12W\n\x0eGetProfileLink\x12!.almoner.v1.GetProfileLinkRequest\x1a\".almoner.v1.GetProfileLinkResponse\x12]\n\x10ListProfileLinks\x12#.almoner.v1.ListProfileLinksRequest\x1a$.almoner.v1.ListProfileLinksResponse\x12`\n\x11UpdateProfileLink\x12$.almoner.v1.UpdateProfileLinkRequest\x1a%.almoner.v1.UpdateProfileLinkResponse\x12`\n\x11\x44\x65leteProfileLink\x12$.almoner.v1.DeleteProfileLinkRequest\x1a%.almoner.v1.DeleteProfileLinkResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n almoner/v1/profile_service.proto\x12\nalmoner.v1\x1a\x18\x61lmoner/v1/profile.proto\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\"\x96\x01\n\x14\x43reateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x04view\x18\x03 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\"=\n\x15\x43reateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\x80\x01\n\x11GetProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x04view\x18\x02 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x03 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\":\n\x12GetProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\xf7\x01\n\x13ListProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"V\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.almoner.v1.Profile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x01\n\x14UpdateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12/\n\x04view\x18\x04 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x05 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"=\n\x15UpdateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"y\n\x14\x44\x65leteProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\x12.\n\x15\x61pplication_providers\x18\x04 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"/\n\x15\x44\x65leteProfileResponse\x12\x16\n\x0elinks_released\x18\x01 \x01(\x05\"j\n\x18\x43reateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"B\n\x19\x43reateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"#\n\x15GetProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"?\n\x16GetProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"\xfb\x01\n\x17ListProfileLinksRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"[\n\x18ListProfileLinksResponse\x12&\n\x05links\x18\x01 \x03(\x0b\x32\x17.almoner.v1.ProfileLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x18UpdateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"B\n\x19UpdateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\">\n\x18\x44\x65leteProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x1b\n\x19\x44\x65leteProfileLinkResponse2\x90\x07\n\x0eProfileService\x12T\n\rCreateProfile\x12 .almoner.v1.CreateProfileRequest\x1a!.almoner.v1.CreateProfileResponse\x12K\n\nGetProfile\x12\x1d.almoner.v1.GetProfileRequest\x1a\x1e.almoner.v1.GetProfileResponse\x12Q\n\x0cListProfiles\x12\x1f.almoner.v1.ListProfilesRequest\x1a .almoner.v1.ListProfilesResponse\x12T\n\rUpdateProfile\x12 .almoner.v1.UpdateProfileRequest\x1a!.almoner.v1.UpdateProfileResponse\x12T\n\rDeleteProfile\x12 .almoner.v1.DeleteProfileRequest\x1a!.almoner.v1.DeleteProfileResponse\x12`\n\x11\x43reateProfileLink\x12$.almoner.v1.CreateProfileLinkRequest\x1a%.almoner.v1.CreateProfileLinkResponse\x12W\n\x0eGetProfileLink\x12!.almoner.v1.GetProfileLinkRequest\x1a\".almoner.v1.GetProfileLinkResponse\x12]\n\x10ListProfileLinks\x12#.almoner.v1.ListProfileLinksRequest\x1a$.almoner.v1.ListProfileLinksResponse\x12`\n\x11UpdateProfileLink\x12$.almoner.v1.UpdateProfileLinkRequest\x1a%.almoner.v1.UpdateProfileLinkResponse\x12`\n\x11\x44\x65leteProfileLink\x12$.almoner.v1.DeleteProfileLinkRequest\x1a%.almoner.v1.DeleteProfileLinkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROFILEREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_GETPROFILEREQUEST'].fields_by_name['view']._loaded_options = None
   _globals['_GETPROFILEREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETPROFILEREQUEST'].fields_by_name['application_providers']._loaded_options = None
+  _globals['_GETPROFILEREQUEST'].fields_by_name['application_providers']._serialized_options = b'\272H\014\222\001\t\020@\"\005r\003\030\377\001'
   _globals['_LISTPROFILESREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_LISTPROFILESREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$'
   _globals['_LISTPROFILESREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -60,8 +62,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\010'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['view']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['application_providers']._loaded_options = None
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['application_providers']._serialized_options = b'\272H\014\222\001\t\020@\"\005r\003\030\377\001'
   _globals['_DELETEPROFILEREQUEST'].fields_by_name['etag']._loaded_options = None
   _globals['_DELETEPROFILEREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_DELETEPROFILEREQUEST'].fields_by_name['application_providers']._loaded_options = None
+  _globals['_DELETEPROFILEREQUEST'].fields_by_name['application_providers']._serialized_options = b'\272H\014\222\001\t\020@\"\005r\003\030\377\001'
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['link']._loaded_options = None
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['link']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -88,42 +94,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROFILEREQUEST']._serialized_end=288
   _globals['_CREATEPROFILERESPONSE']._serialized_start=290
   _globals['_CREATEPROFILERESPONSE']._serialized_end=351
-  _globals['_GETPROFILEREQUEST']._serialized_start=353
-  _globals['_GETPROFILEREQUEST']._serialized_end=433
-  _globals['_GETPROFILERESPONSE']._serialized_start=435
-  _globals['_GETPROFILERESPONSE']._serialized_end=493
-  _globals['_LISTPROFILESREQUEST']._serialized_start=496
-  _globals['_LISTPROFILESREQUEST']._serialized_end=743
-  _globals['_LISTPROFILESRESPONSE']._serialized_start=745
-  _globals['_LISTPROFILESRESPONSE']._serialized_end=831
-  _globals['_UPDATEPROFILEREQUEST']._serialized_start=834
-  _globals['_UPDATEPROFILEREQUEST']._serialized_end=1024
-  _globals['_UPDATEPROFILERESPONSE']._serialized_start=1026
-  _globals['_UPDATEPROFILERESPONSE']._serialized_end=1087
-  _globals['_DELETEPROFILEREQUEST']._serialized_start=1089
-  _globals['_DELETEPROFILEREQUEST']._serialized_end=1162
-  _globals['_DELETEPROFILERESPONSE']._serialized_start=1164
-  _globals['_DELETEPROFILERESPONSE']._serialized_end=1211
-  _globals['_CREATEPROFILELINKREQUEST']._serialized_start=1213
-  _globals['_CREATEPROFILELINKREQUEST']._serialized_end=1319
-  _globals['_CREATEPROFILELINKRESPONSE']._serialized_start=1321
-  _globals['_CREATEPROFILELINKRESPONSE']._serialized_end=1387
-  _globals['_GETPROFILELINKREQUEST']._serialized_start=1389
-  _globals['_GETPROFILELINKREQUEST']._serialized_end=1424
-  _globals['_GETPROFILELINKRESPONSE']._serialized_start=1426
-  _globals['_GETPROFILELINKRESPONSE']._serialized_end=1489
-  _globals['_LISTPROFILELINKSREQUEST']._serialized_start=1492
-  _globals['_LISTPROFILELINKSREQUEST']._serialized_end=1743
-  _globals['_LISTPROFILELINKSRESPONSE']._serialized_start=1745
-  _globals['_LISTPROFILELINKSRESPONSE']._serialized_end=1836
-  _globals['_UPDATEPROFILELINKREQUEST']._serialized_start=1839
-  _globals['_UPDATEPROFILELINKREQUEST']._serialized_end=1985
-  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_start=1987
-  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_end=2053
-  _globals['_DELETEPROFILELINKREQUEST']._serialized_start=2055
-  _globals['_DELETEPROFILELINKREQUEST']._serialized_end=2117
-  _globals['_DELETEPROFILELINKRESPONSE']._serialized_start=2119
-  _globals['_DELETEPROFILELINKRESPONSE']._serialized_end=2146
-  _globals['_PROFILESERVICE']._serialized_start=2149
-  _globals['_PROFILESERVICE']._serialized_end=3061
+  _globals['_GETPROFILEREQUEST']._serialized_start=354
+  _globals['_GETPROFILEREQUEST']._serialized_end=482
+  _globals['_GETPROFILERESPONSE']._serialized_start=484
+  _globals['_GETPROFILERESPONSE']._serialized_end=542
+  _globals['_LISTPROFILESREQUEST']._serialized_start=545
+  _globals['_LISTPROFILESREQUEST']._serialized_end=792
+  _globals['_LISTPROFILESRESPONSE']._serialized_start=794
+  _globals['_LISTPROFILESRESPONSE']._serialized_end=880
+  _globals['_UPDATEPROFILEREQUEST']._serialized_start=883
+  _globals['_UPDATEPROFILEREQUEST']._serialized_end=1121
+  _globals['_UPDATEPROFILERESPONSE']._serialized_start=1123
+  _globals['_UPDATEPROFILERESPONSE']._serialized_end=1184
+  _globals['_DELETEPROFILEREQUEST']._serialized_start=1186
+  _globals['_DELETEPROFILEREQUEST']._serialized_end=1307
+  _globals['_DELETEPROFILERESPONSE']._serialized_start=1309
+  _globals['_DELETEPROFILERESPONSE']._serialized_end=1356
+  _globals['_CREATEPROFILELINKREQUEST']._serialized_start=1358
+  _globals['_CREATEPROFILELINKREQUEST']._serialized_end=1464
+  _globals['_CREATEPROFILELINKRESPONSE']._serialized_start=1466
+  _globals['_CREATEPROFILELINKRESPONSE']._serialized_end=1532
+  _globals['_GETPROFILELINKREQUEST']._serialized_start=1534
+  _globals['_GETPROFILELINKREQUEST']._serialized_end=1569
+  _globals['_GETPROFILELINKRESPONSE']._serialized_start=1571
+  _globals['_GETPROFILELINKRESPONSE']._serialized_end=1634
+  _globals['_LISTPROFILELINKSREQUEST']._serialized_start=1637
+  _globals['_LISTPROFILELINKSREQUEST']._serialized_end=1888
+  _globals['_LISTPROFILELINKSRESPONSE']._serialized_start=1890
+  _globals['_LISTPROFILELINKSRESPONSE']._serialized_end=1981
+  _globals['_UPDATEPROFILELINKREQUEST']._serialized_start=1984
+  _globals['_UPDATEPROFILELINKREQUEST']._serialized_end=2130
+  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_start=2132
+  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_end=2198
+  _globals['_DELETEPROFILELINKREQUEST']._serialized_start=2200
+  _globals['_DELETEPROFILELINKREQUEST']._serialized_end=2262
+  _globals['_DELETEPROFILELINKRESPONSE']._serialized_start=2264
+  _globals['_DELETEPROFILELINKRESPONSE']._serialized_end=2291
+  _globals['_PROFILESERVICE']._serialized_start=2294
+  _globals['_PROFILESERVICE']._serialized_end=3206
 # @@protoc_insertion_point(module_scope)

@@ -84,19 +84,27 @@ class GetProfileRequest(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    APPLICATION_PROVIDERS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Id of the profile."""
     view: _profile_pb2.ProfileView.ValueType
     """How much of the profile the reply carries."""
+    @_builtins.property
+    def application_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For dialects that know no other profiles: providers one of which the profile's application must be at. A profile of
+        another provider, or without an application, then does not exist (PROFILE_NOT_FOUND). Empty: any profile.
+        """
+
     def __init__(
         self,
         *,
         id: _builtins.int = ...,
         view: _profile_pb2.ProfileView.ValueType = ...,
+        application_providers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_providers", b"application_providers", "id", b"id", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,6 +216,7 @@ class UpdateProfileRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    APPLICATION_PROVIDERS_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
     """The etag that the resource must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
     view: _profile_pb2.ProfileView.ValueType
@@ -220,6 +229,12 @@ class UpdateProfileRequest(_message.Message):
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Paths to change, for example "name"; empty: every populated field; "*": all of them."""
 
+    @_builtins.property
+    def application_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For dialects that know no other profiles: providers one of which the profile's application must be at. A profile of
+        another provider, or without an application, then does not exist (PROFILE_NOT_FOUND). Empty: any profile.
+        """
+
     def __init__(
         self,
         *,
@@ -227,10 +242,11 @@ class UpdateProfileRequest(_message.Message):
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         etag: _builtins.str = ...,
         view: _profile_pb2.ProfileView.ValueType = ...,
+        application_providers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "profile", b"profile", "update_mask", b"update_mask", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_providers", b"application_providers", "etag", b"etag", "profile", b"profile", "update_mask", b"update_mask", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,22 +285,30 @@ class DeleteProfileRequest(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     FORCE_FIELD_NUMBER: _builtins.int
+    APPLICATION_PROVIDERS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Id of the profile."""
     etag: _builtins.str
     """The etag that the resource must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
     force: _builtins.bool
     """Delete even if links use it: data sources and connections are unbound, customers are unassigned."""
+    @_builtins.property
+    def application_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For dialects that know no other profiles: providers one of which the profile's application must be at. A profile of
+        another provider, or without an application, then does not exist (PROFILE_NOT_FOUND). Empty: any profile.
+        """
+
     def __init__(
         self,
         *,
         id: _builtins.int = ...,
         etag: _builtins.str = ...,
         force: _builtins.bool = ...,
+        application_providers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "force", b"force", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_providers", b"application_providers", "etag", b"etag", "force", b"force", "id", b"id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,7 +69,7 @@ def test_an_application_of_another_kind_is_none() -> None:
 
     status, body = rendered(failure, PROFILES)
 
-    assert (status, body["error"]["code"]) == (409, "222207711")
+    assert (status, body["error"]["code"]) == (404, "222207711")
 
 
 def test_bad_input_names_the_member() -> None:

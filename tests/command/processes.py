@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `almoner` command as its users have it: processes with an environment of their own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.databases import ADMIN_PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.command.shell import Result, Shell
+
+PATIENCE = 30.0
+"""Seconds after which something that a test waits for will not happen any more."""
+
+COMMAND = (sys.executable, "-m", "service.cli")
+ANY_PORTS = {"ALMONER_REST_LISTEN": "127.0.0.1:0", "ALMONER_GRPC_LISTEN": "127.0.0.1:0"}
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Waits for a condition that nothing reports."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.01)
+
+
+@dataclass
+class Answer:
+    """A reply over REST."""
+
+    status: int
+    body: Any
+
+
+class Server:
+    """A serve command that runs."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path, last_line: str) -> None:
+        """`last_line` is how the last line of its banner starts."""
+        self.process = process
+        self._last_line = last_line
+        self._log = log
+        self._lines: list[str] = []
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_ready(self) -> None:
+        """Waits for the end of the banner."""
+        assert self._ready.wait(PATIENCE), f"not ready:\n{self.output}\n{self.log}"
+
+    @property
+    def output(self) -> str:
+        """All of standard output up to now."""
+        return "\n".join(self._lines)
+
+    @property
+    def log(self) -> str:
+        """All of standard error up to now."""
+        return self._log.read_text()
+
+    @property
+    def rest(self) -> str:
+        """HOST:PORT of the REST listener."""
+        return self._shown(r"REST +http://(\S+)")
+
+    @property
+    def grpc(self) -> str:
+        """The target of the gRPC listener."""
+        return self._shown(r"gRPC +(\S+)")
+
+    def get(self, path: str, *, authorization: str | None = None) -> Answer:
+        """Gets a path over a connection of its own, as `admin` of the template unless told otherwise."""
+        connection = HTTPConnection(self.rest, timeout=PATIENCE)
+        try:
+            connection.request("GET", path, headers={"Authorization": authorization or basic("admin", ADMIN_PASSWORD)})
+            reply = connection.getresponse()
+            body = reply.read()
+        finally:
+            connection.close()
+        return Answer(reply.status, json.loads(body) if body else None)
+
+    def children(self) -> list[int]:
+        """Ids of the processes that it has started."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(each) for each in found.split()]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends a signal and returns the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits for the end and returns the exit code."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def _read(self) -> None:
+        stream = self.process.stdout
+        assert stream is not None
+        with stream:
+            for line in stream:
+                self._lines.append(line.rstrip("\n"))
+                if line.startswith(self._last_line):
+                    self._ready.set()
+        self._ready.set()
+
+    def _shown(self, pattern: str) -> str:
+        match = re.search(pattern, self.output)
+        assert match is not None, f"not shown:\n{self.output}\n{self.log}"
+        return match[1]
+
+
+@dataclass
+class Almoner:
+    """The command in a directory.
+
+    Attributes:
+        directory: Where it is typed.
+        shell: What runs the commands that end by themselves.
+        environment: Its settings.
+    """
+
+    directory: Path
+    shell: Shell
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Result:
+        """Types a command into the shell that runs already."""
+        return self.shell.run(arguments, self.directory, self._environment(environment), stdin)
+
+    def process(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end in a process of its own."""
+        return subprocess.run(
+            (*COMMAND, *arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            cwd=self.directory,
+            env=self._environment(environment),
+        )
+
+    def done(self, *arguments: str, stdin: str = "") -> str:
+        """Runs a command that must succeed and returns what it prints."""
+        result = self.run(*arguments, stdin=stdin)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def rows(self, *arguments: str) -> Any:
+        """Runs a command and returns the JSON that it prints."""
+        return json.loads(self.done(*arguments, "--json"))
+
+    @contextmanager
+    def serving(self, *arguments: str, **environment: str) -> Iterator[Server]:
+        """Runs a serve command, ready to serve, and kills what is left of it at the end."""
+        with self.starting(*(arguments or ("serve",)), **environment) as server:
+            server.wait_ready()
+            assert server.process.poll() is None, server.log
+            yield server
+
+    @contextmanager
+    def starting(self, *arguments: str, **environment: str) -> Iterator[Server]:
+        """Starts a serve command."""
+        log = self.directory / f"log-{time.monotonic_ns()}"
+        with log.open("w") as stderr:
+            process = subprocess.Popen(
+                (*COMMAND, *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                cwd=self.directory,
+                env=self._environment({**ANY_PORTS, **environment}),
+            )
+        server = Server(process, log, "  REST " if arguments[0] == "serve-gateway" else "  Keys ")
+        try:
+            yield server
+        finally:
+            process.kill()
+            server.wait()
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ALMONER_")}
+        return {**kept, "PYTHONWARNINGS": "default", **self.environment, **more}
+
+
+def basic(username: str, password: str) -> str:
+    """Returns the authorization value of a user name and a password."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
