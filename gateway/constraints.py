@@ -18,18 +18,41 @@ ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 NO_NUL = r"^[^\x00]*$"
 HTTP_URI = r"^([Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20\x7f]+)?$"
 
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=ONE_LINE)]
-Slug: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=ONE_LINE)]
-ExternalId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=ONE_LINE)]
-Description: TypeAlias = Annotated[str, Meta(max_length=4096, pattern=NO_NUL)]
-Username: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f:]*$")]
-Password: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024, pattern=ONE_LINE)]
-ClientId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024, pattern=ONE_LINE)]
-ClientSecret: TypeAlias = Annotated[str, Meta(min_length=1, max_length=4096, pattern=ONE_LINE)]
-Token: TypeAlias = Annotated[str, Meta(max_length=16384, pattern=ONE_LINE)]
-RequiredToken: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16384, pattern=ONE_LINE)]
-Scope: TypeAlias = Annotated[str, Meta(max_length=4096, pattern=ONE_LINE)]
-Uri: TypeAlias = Annotated[str, Meta(max_length=2048, pattern=HTTP_URI)]
+END = r"\Z"
+"""Where a text ends, in Python's patterns."""
+
+
+def text(pattern: str, *, min_length: int | None = None, max_length: int | None = None, description: str = "") -> Meta:
+    """Returns the limits of a text.
+
+    The pattern is a JSON schema's, whose `$` is the end of the text. Python's `$` also stands before a last newline, so
+    END takes its place, and `json_schema_pattern` puts it back.
+    """
+    return Meta(
+        pattern=pattern.removesuffix("$") + END,
+        min_length=min_length,
+        max_length=max_length,
+        description=description or None,
+    )
+
+
+def json_schema_pattern(pattern: str) -> str:
+    """Returns a pattern of ours as JSON schemas write it."""
+    return pattern.removesuffix(END) + "$" if pattern.endswith(END) else pattern
+
+
+Name: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=255)]
+Slug: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=255)]
+ExternalId: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=255)]
+Description: TypeAlias = Annotated[str, text(NO_NUL, max_length=4096)]
+Username: TypeAlias = Annotated[str, text(r"^[^\x00-\x1f\x7f:]*$", min_length=1, max_length=128)]
+Password: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=1024)]
+ClientId: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=1024)]
+ClientSecret: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=4096)]
+Token: TypeAlias = Annotated[str, text(ONE_LINE, max_length=16384)]
+RequiredToken: TypeAlias = Annotated[str, text(ONE_LINE, min_length=1, max_length=16384)]
+Scope: TypeAlias = Annotated[str, text(ONE_LINE, max_length=4096)]
+Uri: TypeAlias = Annotated[str, text(HTTP_URI, max_length=2048)]
 
 Int32: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=INT32_MAX, extra_json_schema={"format": "int32"})]
 Number: TypeAlias = Annotated[int, Meta(ge=1, le=INT64_MAX, extra_json_schema={"format": "int64"})]

@@ -48,7 +48,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def request_id_of(request: web.Request) -> str:
+def request_id_of(request: web.BaseRequest) -> str:
     """Returns the id that the client gave the request, or a new one."""
     given = request.headers.get(X_REQUEST_ID)
     if given is not None and _REQUEST_ID.fullmatch(given):

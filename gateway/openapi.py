@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway.constraints import json_schema_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -65,24 +67,40 @@ def document(dialects: Sequence[Dialect]) -> bytes:
         for route in dialect.routes:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(dialect, route, schemas)
     return msgspec.json.encode(
-        {
-            "openapi": "3.1.1",
-            "info": {
-                "title": "Almoner",
-                "summary": "Keeps OAuth applications and OAuth profiles, in the dialects of several vendors.",
-                "version": version("almoner"),
-                "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
-            },
-            "servers": [{"url": "/"}],
-            "tags": [{"name": dialect.name, "description": dialect.title} for dialect in dialects],
-            "paths": paths,
-            "components": {
-                "schemas": schemas.components,
-                "headers": HEADERS,
-                "securitySchemes": {name: scheme for dialect in dialects for name, scheme in dialect.security.items()},
-            },
-        }
+        _with_patterns(
+            {
+                "openapi": "3.1.1",
+                "info": {
+                    "title": "Almoner",
+                    "summary": "Keeps OAuth applications and OAuth profiles, in the dialects of several vendors.",
+                    "version": version("almoner"),
+                    "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+                },
+                "servers": [{"url": "/"}],
+                "tags": [{"name": dialect.name, "description": dialect.title} for dialect in dialects],
+                "paths": paths,
+                "components": {
+                    "schemas": schemas.components,
+                    "headers": HEADERS,
+                    "securitySchemes": {
+                        name: scheme for dialect in dialects for name, scheme in dialect.security.items()
+                    },
+                },
+            }
+        )
     )
+
+
+def _with_patterns(value: Any) -> Any:
+    """Returns a part of the document with its patterns as JSON schemas write them."""
+    if isinstance(value, list):
+        return [_with_patterns(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: json_schema_pattern(member) if name == "pattern" and isinstance(member, str) else _with_patterns(member)
+        for name, member in value.items()
+    }
 
 
 class _Schemas:

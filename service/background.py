@@ -39,7 +39,8 @@ SEAL_INTERVAL: Final = 1.0
 TIDY_INTERVAL: Final = 600.0
 """Seconds between two rounds of housekeeping."""
 
-_PING: Final = text("SELECT 1")
+_PING: Final = text("SELECT 1 FROM facts")
+"""Reads a table: without one SQLite would answer whatever had become of its file."""
 
 
 class Background:
@@ -98,7 +99,7 @@ class Background:
         serving = False
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT):
-                await self._store.read(lambda tx: tx.execute(_PING).scalar_one())
+                await self._store.read(lambda tx: tx.execute(_PING).first())
             serving = True
         except (StorageUnavailable, SQLAlchemyError, TimeoutError):
             _LOG.warning("health.database_unavailable")

@@ -36,7 +36,6 @@ from service.profiles.rpc import ProfileServicer
 from service.rpc import interceptors
 from service.rpc.units import Units
 from service.storage.facts import find_fact, state_fact
-from service.storage.postgresql import PostgresStore
 from service.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -193,6 +192,9 @@ def open_store(settings: Settings) -> Store:
     path = settings.sqlite_path
     if path is not None:
         return SqliteStore(Path(path))
+    # Ten megabytes that the embedded store does without.
+    from service.storage.postgresql import PostgresStore  # noqa: PLC0415
+
     return PostgresStore(settings.database_url, pool_size=settings.postgres_pool_size)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,17 +13,17 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
+from typing_extensions import override
 from yarl import URL
 
 from almoner.v1 import directory_pb2, directory_service_pb2
 from gateway.app import create_app
+from gateway.runner import Runner
 from tests.databases import ADMIN_PASSWORD, ADMIN_TOKEN
 from tests.running import Almoner, Metadata, basic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
-
-    from multidict import CIMultiDictProxy
 
 Client = TestClient[web.Request, web.Application]
 
@@ -40,7 +41,7 @@ class Answer(NamedTuple):
     """What came back."""
 
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: CIMultiDict[str]
     content: bytes
 
     def json(self) -> Any:
@@ -113,18 +114,18 @@ class Rest:
             data: The body as bytes.
             headers: Further headers, which take the place of those of the same name.
         """
-        sent = CIMultiDict(
-            {"Content-Type": "application/json"} if json is not msgspec.UNSET or data is not None else {}
-        )
+        content = data if json is msgspec.UNSET else msgspec.json.encode(json)
+        sent = CIMultiDict({"Content-Type": "application/json"} if content is not None else {})
         if by is not None:
             sent["Authorization"] = by.authorization if isinstance(by, Member) else by
         for name, _ in headers:
             sent.popall(name, None)
         sent.extend(headers)
-        body = data if json is msgspec.UNSET else msgspec.json.encode(json)
+        # A stream, because aiohttp warns of long bodies that are bytes.
+        body = None if content is None else io.BytesIO(content)
         url = URL(str(self.client.make_url("/")).rstrip("/") + path, encoded=True)
         async with self.client.session.request(method, url, data=body, headers=sent, allow_redirects=False) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Answer(response.status, CIMultiDict(response.headers), await response.read())
 
     async def get(self, path: str, **options: Any) -> Answer:
         """Sends GET."""
@@ -214,8 +215,16 @@ def custom_body(**members: Any) -> dict[str, Any]:
     return {"name": "Custom profile", "provider": "hubspot", "data": data, **members}
 
 
+class GatewayServer(TestServer):
+    """A server that runs the gateway as the product does."""
+
+    @override
+    async def _make_runner(self, **options: Any) -> Runner:
+        return Runner(self.app, **options)
+
+
 @asynccontextmanager
 async def gateway_over(almoner: Almoner) -> AsyncIterator[Rest]:
     """Serves the gateway over the channel of a running service."""
-    async with TestClient(TestServer(create_app(almoner.channel))) as client:
+    async with TestClient(GatewayServer(create_app(almoner.channel))) as client:
         yield Rest(almoner, client)

@@ -15,6 +15,7 @@ from gateway.endpoint import refuse, request_id_of
 from gateway.failures import Failure
 from gateway.own import OWN
 from gateway.routing import Refused
+from gateway.runner import Runner
 from gateway.settings import GatewaySettings
 from service.command import listening
 
@@ -39,7 +40,7 @@ class Gateway:
         self._idle = asyncio.Event()
         app = create_app(channel, settings=GatewaySettings(settings.max_body_bytes, settings.rpc_timeout))
         app.middlewares.append(self._count)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_BYTES)
+        self._runner = Runner(app, shutdown_timeout=LAST_BYTES)
 
     async def listen(self) -> str:
         """Serves, and returns the address.

@@ -80,10 +80,6 @@ class PasswordHasher:
         """
         await self.verify(_NOBODYS_DIGEST, "")
 
-    def needs_rehash(self, digest: str) -> bool:
-        """Returns whether the digest was made with other parameters than today's."""
-        return self._argon2.check_needs_rehash(digest)
-
     def close(self) -> None:
         """Lets running checks finish and drops the waiting ones."""
         self._threads.shutdown(wait=True, cancel_futures=True)

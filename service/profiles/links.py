@@ -185,7 +185,12 @@ def _check_draft(work: Work, draft: LinkDraft, *, link_id: int) -> None:
     if draft.profile_id and draft.external_id:
         twin = link_queries.find_twin(work.tx, draft.kind, draft.profile_id, draft.external_id)
         if twin not in (None, link_id):
-            raise AlreadyExists(Reason.ALREADY_EXISTS, f"link {twin} is the same", metadata={"id": str(twin)})
+            raise AlreadyExists(
+                Reason.ALREADY_EXISTS,
+                f"link {twin} is the same",
+                metadata={"id": str(twin)},
+                violations=(Violation("link.external_id", f"is that of link {twin}, of the same kind and profile"),),
+            )
 
 
 def _values(draft: LinkDraft) -> dict[str, object]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 HEAD: Final = "0001"
 """The newest revision, which this release works with; a test holds it to the migrations."""
@@ -44,7 +44,7 @@ async def revision_of(url: str) -> str | None:
                 return current_revision(connection)
         finally:
             engine.dispose()
-    remote = create_async_engine(url, hide_parameters=True)
+    remote = _remote_engine(url)
     try:
         async with remote.connect() as connection_:
             return await connection_.run_sync(current_revision)
@@ -74,7 +74,7 @@ async def migrate(url: str, revision: str = LATEST) -> None:
         finally:
             engine.dispose()
         return
-    remote = create_async_engine(url, hide_parameters=True)
+    remote = _remote_engine(url)
     try:
         async with remote.begin() as transaction:
             await transaction.execute(text("SET LOCAL lock_timeout = '60s'"))
@@ -82,6 +82,12 @@ async def migrate(url: str, revision: str = LATEST) -> None:
             await transaction.run_sync(_run, revision)
     finally:
         await remote.dispose()
+
+
+def _remote_engine(url: str) -> AsyncEngine:
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - the embedded store does without
+
+    return create_async_engine(url, hide_parameters=True)
 
 
 def configuration(connection: Connection) -> Config:

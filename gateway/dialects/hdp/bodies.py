@@ -23,16 +23,17 @@ from gateway.constraints import (
     Token,
     Uri,
     Username,
+    text,
 )
 from gateway.dialects.hdp.datastores import DataStore
 from gateway.dialects.hdp.permissions import PermissionNumber
 
 ProfileName = Annotated[
     str,
-    Meta(
+    text(
+        "^[A-Za-z0-9_]+$",
         min_length=1,
         max_length=255,
-        pattern="^[A-Za-z0-9_]+$",
         description="Only alphanumeric characters and the underscore character.",
     ),
 ]

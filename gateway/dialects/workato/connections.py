@@ -33,6 +33,7 @@ KEPT = ("folder_id", "parent_id")
 MEMBERS = {
     "link.name": "name",
     "link.provider": "provider",
+    "link.external_id": "external_id",
     "link.profile_id": "custom_oauth_profile_id",
 }
 

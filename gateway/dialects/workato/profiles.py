@@ -49,7 +49,6 @@ MEMBERS = {
     "profile.client.client_id": "data.client_id",
     "profile.client.client_secret": "data.client_secret",
     "profile.verification_token": "data.token",
-    "link.external_id": "managed_user_id",
 }
 
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import select, text
 
 from service.access.caller import Caller
@@ -17,9 +19,19 @@ from service.work import Work
 if TYPE_CHECKING:
     from service.audit.rules import Verification
     from service.server import Service
-    from service.storage.store import Tx
+    from service.storage.store import Tx, UseCase
 
 NOBODY = Caller(0, "nobody", 1, ())
+
+
+_NUMBERS = itertools.count(1)
+
+
+class _UndoneError(Exception):
+    """Rolls a transaction back that has been looked at."""
+
+    def __init__(self, found: Verification) -> None:
+        self.found = found
 
 
 @dataclass
@@ -38,15 +50,10 @@ class Trail:
         """Returns the id of the last event."""
         return int((await self.events())[-1].id)
 
-    async def record(self, count: int = 1, resource: str = "things/1") -> None:
+    async def record(self, count: int = 1) -> None:
         """Writes events, each in a transaction of its own."""
-        now = self.service.clock()
-
-        def write(tx: Tx) -> None:
-            audit.record(Work(tx, NOBODY, now, self.service.keyring, "request"), "thing.touch", resource, 1)
-
         for _ in range(count):
-            await self.service.store.write(write)
+            await self.record_at_once(1)
 
     async def record_at_once(self, count: int) -> None:
         """Writes events in one transaction."""
@@ -55,7 +62,7 @@ class Trail:
         def write(tx: Tx) -> None:
             work = Work(tx, NOBODY, now, self.service.keyring, "request")
             for _ in range(count):
-                audit.record(work, "thing.touch", "things/1", 1)
+                audit.record(work, "thing.touch", f"things/{next(_NUMBERS)}", 1)
 
         await self.service.store.write(write)
 
@@ -66,9 +73,20 @@ class Trail:
         """Follows the chain, over one snapshot on each backend."""
         return await self.service.store.write(lambda tx: audit.verify(tx, self.service.keyring))
 
-    async def run(self, statement: str, **parameters: Any) -> int:
-        """Changes the database behind the service's back, and returns how many rows."""
-        return await self.service.store.write(lambda tx: tx.execute(text(statement), parameters).rowcount)
+    async def what_if(self, *steps: str | UseCase[object]) -> Verification:
+        """Returns what the chain says after changes behind the service's back, which are then undone."""
+
+        def change_and_verify(tx: Tx) -> None:
+            for step in steps:
+                if isinstance(step, str):
+                    assert tx.execute(text(step)).rowcount
+                else:
+                    step(tx)
+            raise _UndoneError(audit.verify(tx, self.service.keyring))
+
+        with pytest.raises(_UndoneError) as undone:
+            await self.service.store.write(change_and_verify)
+        return undone.value.found
 
     async def scalars(self, statement: str) -> list[Any]:
         """Returns a column of the database."""

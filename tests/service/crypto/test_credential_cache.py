@@ -72,11 +72,6 @@ def test_beyond_its_capacity_what_was_unused_for_longest_goes(cache: CredentialC
     assert len(cache) == 2
 
 
-def test_clearing_forgets_everything(cache: CredentialCache) -> None:
-    cache.clear()
-    assert cache.find("alice", "password", 3) is None
-
-
 def test_no_password_is_kept() -> None:
     cache = CredentialCache(Time())
     cache.remember("alice", "a canary of the cache", user_id=7, revision=3)

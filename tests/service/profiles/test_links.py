@@ -275,7 +275,7 @@ async def test_links_are_audited(desk: Desk) -> None:
     (updated,) = await desk.events("profile_link.update")
     (deleted,) = await desk.events("profile_link.delete")
     assert {created.resource, updated.resource, deleted.resource} == {f"links/{link.id}"}
-    assert created.changes["profile_id"] == made.id
-    assert created.changes["external_id"] == "503"
+    assert created.changes["profile_id"] == [None, made.id]
+    assert created.changes["external_id"] == [None, "503"]
     assert updated.changes == {"name": ["Sales", "Support"]}
     assert deleted.changes == {}

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every reason of the catalogue is met by some call, with the code that its comment in the contract says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from almoner.v1 import directory_pb2, profile_pb2
+from almoner.v1 import directory_service_pb2 as d
+from almoner.v1.application_service_pb2 import DeleteApplicationRequest, GetApplicationRequest
+from almoner.v1.application_service_pb2_grpc import ApplicationServiceStub
+from service.errors import Reason
+from tests.refusals import refusal_of
+from tests.running import as_user, running
+from tests.service.profiles.desk import CONNECTION, P, open_desk, own
+from tests.service.rpc.fakes import faking
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from almoner.v1.directory_service_pb2 import WhoAmIRequest, WhoAmIResponse
+    from tests.databases import SqliteTemplate
+    from tests.running import Almoner
+    from tests.service.profiles.desk import Desk
+
+    Recipe = Callable[[Desk], Awaitable[Any]]
+
+CATALOGUE = Path(__file__).parents[3] / "protos" / "almoner" / "v1" / "error_reason.proto"
+CODES = {
+    name: code
+    for code, name in re.findall(r"// ([A-Z_]+): .*\n(?:  //.*\n)*  ERROR_REASON_(\w+) =", CATALOGUE.read_text())
+}
+
+RECIPES: dict[Reason, Recipe] = {}
+
+
+def recipe(reason: Reason) -> Callable[[Recipe], Recipe]:
+    def register(make: Recipe) -> Recipe:
+        RECIPES[reason] = make
+        return make
+
+    return register
+
+
+def directory(desk: Desk) -> Any:
+    return desk.almoner.directory
+
+
+async def as_admin(desk: Desk, method: str, **members: Any) -> Any:
+    request = getattr(d, f"{method}Request")(**members)
+    return await getattr(directory(desk), method)(request, metadata=desk.almoner.as_admin_token)
+
+
+@recipe(Reason.INVALID_FIELD)
+async def invalid_field(desk: Desk) -> None:
+    await desk.create(own(""))
+
+
+@recipe(Reason.INVALID_UPDATE_MASK)
+async def invalid_update_mask(desk: Desk) -> None:
+    await desk.call("UpdateProfile", profile=profile_pb2.Profile(id=1), update_mask=FieldMask(paths=["id"]))
+
+
+@recipe(Reason.INVALID_FILTER)
+async def invalid_filter(desk: Desk) -> None:
+    await desk.page(filter="(")
+
+
+@recipe(Reason.INVALID_ORDER_BY)
+async def invalid_order_by(desk: Desk) -> None:
+    await desk.page(order_by="etag")
+
+
+@recipe(Reason.INVALID_PAGE_TOKEN)
+async def invalid_page_token(desk: Desk) -> None:
+    await desk.page(page_token="x")
+
+
+@recipe(Reason.REQUEST_ID_REUSED)
+async def request_id_reused(desk: Desk) -> None:
+    request_id = str(uuid.uuid4())
+    await desk.create(own("a"), request_id=request_id)
+    await desk.create(own("b"), request_id=request_id)
+
+
+@recipe(Reason.CREDENTIALS_MISSING)
+async def credentials_missing(desk: Desk) -> None:
+    await desk.page((("authorization", ""),))
+
+
+@recipe(Reason.CREDENTIALS_INVALID)
+async def credentials_invalid(desk: Desk) -> None:
+    await desk.page((("authorization", "Bearer x"),))
+
+
+@recipe(Reason.PERMISSION_MISSING)
+async def permission_missing(desk: Desk) -> None:
+    await desk.page((await desk.person()).by)
+
+
+@recipe(Reason.ON_BEHALF_REFUSED)
+async def on_behalf_refused(desk: Desk) -> None:
+    await desk.page((*desk.chief.by, ("almoner-on-behalf-of", "nobody")))
+
+
+@recipe(Reason.PERMISSION_ESCALATION)
+async def permission_escalation(desk: Desk) -> None:
+    giver = await desk.person(P.USERS_CREATE)
+    user = directory_pb2.User(username="favourite", permissions=[directory_pb2.PERMISSION_WEB_UI])
+    await directory(desk).CreateUser(d.CreateUserRequest(user=user), metadata=giver.by)
+
+
+@recipe(Reason.PROFILE_NOT_FOUND)
+async def profile_not_found(desk: Desk) -> None:
+    await desk.get(2**40)
+
+
+@recipe(Reason.APPLICATION_NOT_FOUND)
+async def application_not_found(desk: Desk) -> None:
+    stub: Any = ApplicationServiceStub(desk.almoner.channel)
+    await stub.GetApplication(GetApplicationRequest(id="x"), metadata=desk.chief.by)
+
+
+@recipe(Reason.ORGANIZATION_NOT_FOUND)
+async def organization_not_found(desk: Desk) -> None:
+    await desk.page(organization_id=str(uuid.uuid4()))
+
+
+@recipe(Reason.USER_NOT_FOUND)
+async def user_not_found(desk: Desk) -> None:
+    await as_admin(desk, "GetUser", id=2**40)
+
+
+@recipe(Reason.ROLE_NOT_FOUND)
+async def role_not_found(desk: Desk) -> None:
+    await as_admin(desk, "GetRole", id=2**40)
+
+
+@recipe(Reason.ROLE_BINDING_NOT_FOUND)
+async def role_binding_not_found(desk: Desk) -> None:
+    await as_admin(desk, "GetRoleBinding", id=2**40)
+
+
+@recipe(Reason.API_TOKEN_NOT_FOUND)
+async def api_token_not_found(desk: Desk) -> None:
+    await as_admin(desk, "RevokeApiToken", id=2**40)
+
+
+@recipe(Reason.PROFILE_LINK_NOT_FOUND)
+async def profile_link_not_found(desk: Desk) -> None:
+    await desk.get_link(2**40)
+
+
+@recipe(Reason.ALREADY_EXISTS)
+async def already_exists(desk: Desk) -> None:
+    await as_admin(desk, "CreateUser", user=directory_pb2.User(username="admin"))
+
+
+@recipe(Reason.ETAG_MISMATCH)
+async def etag_mismatch(desk: Desk) -> None:
+    made = await desk.create(own())
+    await desk.delete(made.id, etag='"2"')
+
+
+@recipe(Reason.PROFILE_IN_USE)
+async def profile_in_use(desk: Desk) -> None:
+    made = await desk.create(own())
+    await desk.link(CONNECTION, made)
+    await desk.delete(made.id)
+
+
+@recipe(Reason.APPLICATION_IN_USE)
+async def application_in_use(desk: Desk) -> None:
+    application = await desk.application()
+    await desk.create(profile_pb2.Profile(name="n", application_number=application.number))
+    stub: Any = ApplicationServiceStub(desk.almoner.channel)
+    await stub.DeleteApplication(DeleteApplicationRequest(id=application.id), metadata=desk.chief.by)
+
+
+@recipe(Reason.ORGANIZATION_NOT_EMPTY)
+async def organization_not_empty(desk: Desk) -> None:
+    await as_admin(desk, "DeleteOrganization", id=desk.organization.id)
+
+
+@recipe(Reason.USER_IN_USE)
+async def user_in_use(desk: Desk) -> None:
+    user = await desk.user()
+    await desk.create(own(), user.by)
+    await as_admin(desk, "DeleteUser", id=user.id)
+
+
+@recipe(Reason.BUILT_IN)
+async def built_in(desk: Desk) -> None:
+    await as_admin(desk, "DeleteRole", id=2)
+
+
+@recipe(Reason.TOO_MANY_ATTEMPTS)
+async def too_many_attempts(desk: Desk) -> None:
+    """The service lets no password check wait."""
+    calls = [desk.page(as_user("admin", f"wrong {n}")) for n in range(16)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    raise next(error for error in results if isinstance(error, Exception) and "too many" in str(error))
+
+
+@recipe(Reason.DEADLINE_EXCEEDED)
+async def deadline_exceeded(desk: Desk) -> None:
+    async def wait(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with faking(desk.almoner.service, wait, over_grpc=False) as fake:
+        await fake.call(timeout=0.01)
+
+
+@recipe(Reason.STORAGE_UNAVAILABLE)
+async def storage_unavailable(desk: Desk) -> None:
+    """The disk is full, as SQLite sees it."""
+    driver = desk.almoner.service.store._driver  # type: ignore[attr-defined]
+    (unbounded,) = driver.execute("PRAGMA max_page_count").fetchone()
+    driver.execute("PRAGMA max_page_count=1")
+    try:
+        await desk.create(own(access_token="x" * 16_000))
+    finally:
+        driver.execute(f"PRAGMA max_page_count={unbounded}")
+
+
+@recipe(Reason.INTERNAL)
+async def internal(desk: Desk) -> None:
+    async def fail(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
+        raise ValueError
+
+    async with faking(desk.almoner.service, fail, over_grpc=False) as fake:
+        await fake.call()
+
+
+@recipe(Reason.WRONG_KIND)
+async def wrong_kind(desk: Desk) -> None:
+    client = await desk.client()
+    await desk.create(profile_pb2.Profile(name="n", application_number=client.number))
+
+
+@pytest.fixture(scope="module")
+async def shared(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Almoner]:
+    async with running(sqlite_template, tmp_path_factory.mktemp("reasons"), password_checks_waiting=0) as almoner:
+        yield almoner
+
+
+def test_every_reason_has_a_recipe_and_a_code() -> None:
+    assert set(RECIPES) == set(Reason)
+    assert set(CODES) == {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("reason", RECIPES)
+async def test_the_reason_is_met_with_its_code(shared: Almoner, reason: Reason) -> None:
+    refusal = await refusal_of(RECIPES[reason](await open_desk(shared)))
+    assert (refusal.reason, refusal.code.name) == (reason.value, CODES[reason.value])
