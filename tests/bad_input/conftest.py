@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world with one of everything, and a look at every row of its database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from sqlalchemy import select
+
+from service.audit.tables import AuditSealRow
+from service.schema import METADATA
+from tests.rest import ADMIN_BASIC, CONNECTIONS, Rest, gateway_over
+from tests.running import running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from service.storage.store import Tx
+    from tests.databases import Template
+
+# What is sealed in the background while a test runs.
+OF_THE_BACKGROUND = {AuditSealRow.__tablename__}
+SEAL = "seal"
+
+
+def every_row(tx: Tx) -> dict[str, list[Any]]:
+    """Returns all that is stored, by table."""
+    return {
+        table.name: sorted(
+            map(tuple, tx.execute(select(*(column for column in table.c if column.name != SEAL)))), key=repr
+        )
+        for table in METADATA.sorted_tables
+        if table.name not in OF_THE_BACKGROUND
+    }
+
+
+class House(NamedTuple):
+    """What a world is to run on."""
+
+    template: Template
+    over_grpc: bool
+
+
+@dataclass
+class World:
+    """One of everything, by its id."""
+
+    rest: Rest
+    ids: dict[str, Any]
+
+    async def rows(self) -> dict[str, list[Any]]:
+        return await self.rest.almoner.service.store.scan(every_row)
+
+    def fill(self, text: str) -> str:
+        """Returns a text with `<name>` replaced by the id of that name."""
+        for name, number in self.ids.items():
+            text = text.replace(f"<{name}>", str(number))
+        return text
+
+
+@pytest.fixture(scope="module", params=["sqlite-in_process", "postgresql-over_grpc"])
+def house(request: pytest.FixtureRequest) -> House:
+    """Each backend and each transport once: what refuses input is the same code in every combination."""
+    backend, _, transport = request.param.partition("-")
+    name = "sqlite_template" if backend == "sqlite" else "postgres_template"
+    return House(request.getfixturevalue(name), over_grpc=transport == "over_grpc")
+
+
+@pytest.fixture(scope="module")
+async def world(house: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    directory = tmp_path_factory.mktemp("world")
+    async with (
+        running(house.template, directory, over_grpc=house.over_grpc) as almoner,
+        gateway_over(almoner) as rest,
+    ):
+        yield await make_world(rest)
+
+
+async def make_world(rest: Rest) -> World:
+    tenant = await rest.tenant()
+    user = await rest.member(tenant, roles=(2,))
+    application = await rest.application()
+    profile = await rest.profile(application)
+    custom = await rest.custom_profile()
+    connection = await rest.post(CONNECTIONS, {"name": "C", "provider": "p", "custom_oauth_profile_id": custom})
+    role = await rest.post("/api/admin/roles", {"name": "R", "permissions": [5]})
+    elsewhere = await rest.application(tenant)
+    ids = {
+        "tenant": tenant.number,
+        "organization": tenant.id,
+        "user": user.id,
+        "username": user.username.replace(" ", "%20"),
+        "application": application,
+        "profile": profile,
+        "custom": custom,
+        "connection": connection.json()["id"],
+        "role": role.json()["id"],
+        "elsewhere": elsewhere,
+    }
+    await rest.get("/api/mgmt/permissions", by=ADMIN_BASIC)
+    return World(rest, ids)
+
+
+@pytest.fixture
+async def unchanged(world: World) -> AsyncIterator[None]:
+    """Demands that the test leaves every row as it was."""
+    before = await world.rows()
+    yield
+    assert await world.rows() == before
