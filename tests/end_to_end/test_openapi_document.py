@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""schemathesis, with all its checks, against the OpenAPI document that a running gateway serves of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.databases import ADMIN_TOKEN
+from tests.rest import gateway_over
+from tests.running import running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.databases import SqliteTemplate
+    from tests.rest import Rest
+
+
+@pytest.fixture
+async def fuzzed(sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterator[Rest]:
+    """A server of its own: what is thrown at it stays in it."""
+    async with running(sqlite_template, tmp_path) as service, gateway_over(service) as gateway:
+        yield gateway
+
+
+@pytest.mark.timeout(180)
+async def test_every_route_does_what_the_document_says(fuzzed: Rest, tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        str(fuzzed.client.make_url("/openapi.json")),
+        f"--header=Authorization: Bearer {ADMIN_TOKEN}",
+        # The examples, the edges of every parameter, and a few random requests of each operation.
+        "--phases=examples,coverage,fuzzing",
+        "--max-examples=4",
+        "--seed=1",
+        "--generation-deterministic",
+        "--max-failures=5",
+        "--no-color",
+        "--warnings=off",
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 0, output.decode()[-8_000:]
