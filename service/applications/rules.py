@@ -196,7 +196,7 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
     if drafts.SECRET in members:
         sealed = values[drafts.SECRET] = _sealed(work, before.number, draft)
         if sealed != before.client_secret:
-            changes[drafts.SECRET] = _word(before.client_secret, sealed)
+            changes[drafts.SECRET] = audit.secret_change(before.client_secret, sealed)
     queries.change(work.tx, before.number, values)
     audit.record(work, "application.update", f"applications/{before.number}", before.organization, changes)
     return _stored(work, before.number)
@@ -303,12 +303,6 @@ def _stored(work: Work, number: int) -> StoredApplication:
     if application is None:
         raise LookupError(f"application {number} is gone in the transaction that wrote it")
     return application
-
-
-def _word(before: bytes | None, after: bytes | None) -> str:
-    if after is None:
-        return "cleared"
-    return "set" if before is None else "replaced"
 
 
 def _sealed(work: Work, number: int, draft: Draft) -> bytes | None:

@@ -81,6 +81,13 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
+def secret_change(before: str | bytes | None, after: str | bytes | None) -> str:
+    """Returns the word for what became of a secret, of which nothing else may be recorded."""
+    if not after:
+        return "cleared"
+    return "replaced" if before else "set"
+
+
 def has_unsealed(tx: Tx) -> bool:
     """Whether there are events that the chain does not cover yet."""
     return tx.execute(_UNSEALED, {"most": 1}).first() is not None

@@ -94,6 +94,9 @@ class FirstCredentials(NamedTuple):
     password_digest: str
     api_token: str
 
+    def __repr__(self) -> str:
+        return "FirstCredentials(***)"
+
 
 def is_empty(tx: Tx) -> bool:
     """Whether the server was never started on this database."""

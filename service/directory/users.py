@@ -133,7 +133,7 @@ def create(work: Work, organization_id: str, draft: Draft) -> User:
     user = load(work, user_id)
     changes = audit.differences({}, {name: value for name, value in _shown(draft, user.role_ids).items() if value})
     if draft.password:
-        changes["password"] = _word("", draft.password)
+        changes["password"] = audit.secret_change("", draft.password)
     audit.record(work, "user.create", f"users/{user_id}", organization, changes)
     return user
 
@@ -180,7 +180,7 @@ def update(work: Work, user_id: int, draft: Draft, members: frozenset[str], etag
     user = load(work, user_id)
     changes = audit.differences(_shown(old, role_ids), _shown(after, user.role_ids))
     if after.password != old.password:
-        changes["password"] = _word(old.password, after.password)
+        changes["password"] = audit.secret_change(old.password, after.password)
     audit.record(work, "user.update", f"users/{user_id}", before.organization, changes)
     return user
 
@@ -283,9 +283,3 @@ def _values(draft: Draft) -> dict[str, object]:
 
 def _shown(draft: Draft, role_ids: Sequence[int]) -> dict[str, object]:
     return {**_values(draft), "role_ids": role_ids}
-
-
-def _word(before: str, after: str) -> str:
-    if before and after:
-        return "replaced"
-    return "set" if after else "cleared"

@@ -351,13 +351,7 @@ def _plain(draft: Draft) -> dict[str, object]:
 def _words(before: StoredProfile, sealed: dict[str, bytes | None]) -> dict[str, object]:
     """Says what becomes of each secret that changes. Sealed twice, a secret is not the same bytes."""
     changed = {name: value for name, value in sealed.items() if value != getattr(before, name)}
-    return {name: _word(getattr(before, name), value) for name, value in changed.items()}
-
-
-def _word(before: bytes | None, after: bytes | None) -> str:
-    if after is None:
-        return "cleared"
-    return "set" if before is None else "replaced"
+    return {name: audit.secret_change(getattr(before, name), value) for name, value in changed.items()}
 
 
 def _sealed(keyring: Keyring, profile_id: int, column: str, value: str) -> bytes | None:

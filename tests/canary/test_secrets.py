@@ -7,6 +7,7 @@ The whole product runs in a process of its own, from its first start on, logging
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import uuid
 from dataclasses import dataclass, field
@@ -59,7 +60,6 @@ class Run:
     metrics: bytes = b""
     product: Product | None = None
     stored: dict[str, bytes] = field(default_factory=dict)
-    audit: bytes = b""
 
     @property
     def marks(self) -> list[str]:
@@ -85,12 +85,14 @@ class Driver:
         self.directory: Any = directory_service_pb2_grpc.DirectoryServiceStub(channel)
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, data: bytes | None = None, **headers: str
+        self, method: str, path: str, body: Any = None, data: bytes | None = None, **headers: Any
     ) -> dict[str, Any]:
         """Sends a request, and files the answer under what it may hold."""
         content = json.dumps(body).encode() if data is None and body is not None else data
         sent = {"Authorization": self.authorization, **{name.replace("_", "-"): each for name, each in headers.items()}}
-        async with self.session.request(method, self.base + path, data=content, headers=sent) as response:
+        async with self.session.request(
+            method, self.base + path, data=io.BytesIO(content) if content else None, headers=sent
+        ) as response:
             answer = await response.read()
             head = repr(sorted(response.headers.items())).encode()
         self.run.statuses.append(response.status)
@@ -164,28 +166,27 @@ class Driver:
         )
         view = profile_pb2.PROFILE_VIEW_TOKENS
         request = profile_service_pb2.CreateProfileRequest(profile=profile, request_id=str(uuid.uuid4()), view=view)
-        for _ in range(2):
-            made = (await self.profiles.CreateProfile(request, metadata=metadata)).profile
-        profile.id = made.id
+        await self.profiles.CreateProfile(request, metadata=metadata)
+        repeated = await self.profiles.CreateProfile(request, metadata=metadata)
+        profile.id = repeated.profile.id
         update = profile_service_pb2.UpdateProfileRequest(
             profile=profile, update_mask=FieldMask(paths=["*"]), view=view
         )
         await self.profiles.UpdateProfile(update, metadata=metadata)
         chosen = application_pb2.Application(name="A", client=application_pb2.ClientApplication())
-        for client_secret in (secret("chosen-secret"), ""):
-            reply = await self.applications.CreateApplication(
-                application_service_pb2.CreateApplicationRequest(
-                    application=chosen, client_secret=client_secret, request_id=str(uuid.uuid4())
-                ),
-                metadata=metadata,
-            )
+        create = application_service_pb2.CreateApplicationRequest(application=chosen, request_id=str(uuid.uuid4()))
+        generated = await self.applications.CreateApplication(create, metadata=metadata)
+        create = application_service_pb2.CreateApplicationRequest(
+            application=chosen, client_secret=secret("chosen-secret"), request_id=str(uuid.uuid4())
+        )
+        await self.applications.CreateApplication(create, metadata=metadata)
         token = await self.directory.CreateApiToken(
             directory_service_pb2.CreateApiTokenRequest(
                 api_token=directory_pb2.ApiToken(name="T"), request_id=str(uuid.uuid4())
             ),
             metadata=metadata,
         )
-        self.run.generated += [reply.client_secret, token.token]
+        self.run.generated += [generated.client_secret, token.token]
         await self.profiles.ListProfiles(
             profile_service_pb2.ListProfilesRequest(), metadata=(("authorization", f"Bearer {token.token}"),)
         )
@@ -207,7 +208,7 @@ class Driver:
             *((CUSTOM_PROFILES, {**custom, "data": value}) for value in (secret, [secret])),
             *((USERS, {**user, "passwordInfo": {"password": value}}) for value in odd),
             # Secrets where something else belongs.
-            *((PROFILES, {**profile, name: secret}) for name in ("name", "oauthAppId")),
+            *((PROFILES, {**profile, name: f"{secret}-"}) for name in ("name", "oauthAppId")),
             (PROFILES, {**profile, "oauthAppId": 999_999}),
             (APPLICATIONS, {**application, "dataStore": secret}),
             (APPLICATIONS, {**application, "authorizeURI": secret}),
@@ -267,7 +268,7 @@ class Driver:
             "tracestate",
             "Content_Encoding",
         ):
-            await self.send("POST", CUSTOM_PROFILES, {}, **{name: secret})
+            await self.send("POST", CUSTOM_PROFILES, data=None, **{name: secret})
         head = "GET / HTTP/1.1\r\nHost: x\r\n"
         for raw in (
             f"Authorization: Bearer {secret}\x00",
@@ -292,8 +293,11 @@ class Driver:
             profile=profile_pb2.Profile(id=self.profile, access_token=secret), etag=secret
         )
         await self.refused(self.profiles.UpdateProfile(update, metadata=metadata))
-        for members in ({"page_token": secret}, {"filter": f'refresh_token = "{secret}"'}, {"filter": f'"{secret}'}):
-            listing = profile_service_pb2.ListProfilesRequest(**members)
+        for listing in (
+            profile_service_pb2.ListProfilesRequest(page_token=secret),
+            profile_service_pb2.ListProfilesRequest(filter=f'refresh_token = "{secret}"'),
+            profile_service_pb2.ListProfilesRequest(filter=f'"{secret}'),
+        ):
             await self.refused(self.profiles.ListProfiles(listing, metadata=metadata))
         request = profile_service_pb2.CreateProfileRequest(request_id=secret)
         await self.refused(self.profiles.CreateProfile(request, metadata=metadata))

@@ -108,7 +108,7 @@ async def stored(command: Command) -> list[Profile]:
     return [reply.profile for reply in replies]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_what_was_answered_survives(command: Command) -> None:
     memory = Memory()
     for _ in range(ROUNDS):

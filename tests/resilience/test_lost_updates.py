@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
@@ -35,6 +36,7 @@ def count_up(text: str, client: int) -> str:
 NOTHING_YET = json.dumps({str(client): 0 for client in range(CLIENTS)})
 
 
+@pytest.mark.timeout(180)
 async def test_over_grpc_messages(almoner: Almoner) -> None:
     desk = await open_desk(almoner)
     made = await desk.create(own(description=NOTHING_YET))
@@ -82,6 +84,7 @@ async def test_without_etags_updates_are_lost(almoner: Almoner) -> None:
     assert sum(json.loads(final.description).values()) < CLIENTS * 5
 
 
+@pytest.mark.timeout(180)
 async def test_over_rest_with_two_worker_processes(command: Command) -> None:
     with command.serving("serve", "--workers", "2") as server:
         assert len(server.children()) == 2

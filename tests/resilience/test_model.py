@@ -461,6 +461,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
+@pytest.mark.timeout(180)
 def test_the_service_does_what_the_model_does(
     sqlite_template: SqliteTemplate, tmp_path: Path, runner: asyncio.Runner
 ) -> None:
@@ -470,7 +471,7 @@ def test_the_service_does_what_the_model_does(
         run_state_machine_as_test(
             cast("Any", lambda: House(runner, almoner)),
             settings=settings(
-                max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
     finally:

@@ -157,3 +157,30 @@ async def test_the_administrator_of_the_server_acts_for_anybody(desk: Desk) -> N
     by = (*desk.almoner.as_admin_token, ("almoner-on-behalf-of", subject.username))
     made = await desk.create(own(), by)
     assert (made.owner_id, made.creator_id, made.organization_id) == (subject.id, 1, desk.organization.id)
+
+
+async def test_a_dialect_may_know_profiles_of_certain_providers_only(desk: Desk) -> None:
+    application = await desk.application(provider="google_analytics")
+    made = await desk.create(Profile(name="n", application_number=application.number))
+    known: dict[str, Any] = {"application_providers": ["hubspot", "google_analytics"]}
+    assert await desk.get(made.id, **known) == made
+    assert (await desk.update(Profile(id=made.id, name="After"), **known)).name == "After"
+    assert await desk.delete(made.id, **known) == 0
+
+
+async def test_other_profiles_do_not_exist_for_it(desk: Desk) -> None:
+    application = await desk.application(provider="google_analytics")
+    of_another = await desk.create(Profile(name="n", application_number=application.number))
+    without_application = await desk.create(own(provider="hubspot"))
+    known: dict[str, Any] = {"application_providers": ["hubspot"]}
+    for made in (of_another, without_application):
+        for call in (
+            desk.get(made.id, **known),
+            desk.get(made.id, view=TOKENS, **known),
+            desk.update(Profile(id=made.id, name="After"), **known),
+            desk.delete(made.id, **known),
+        ):
+            refusal = await refusal_of(call)
+            assert (refusal.code, refusal.reason) == (StatusCode.NOT_FOUND, "PROFILE_NOT_FOUND")
+        assert await desk.get(made.id) == made
+    assert await desk.events("profile.reveal") == []

@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from tests.databases import SqliteTemplate
     from tests.running import Almoner
 
-RPC_TIMEOUT = 0.3
+RPC_TIMEOUT = 0.5
+"""Seconds that `quick` gives a call at the most."""
+
+
+@pytest.fixture(scope="package")
+async def served(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Almoner]:
+    """A service over a real socket, which logs each call."""
+    async with running(sqlite_template, tmp_path_factory.mktemp("rpc"), over_grpc=True, access_log=True) as almoner:
+        yield almoner
 
 
 @pytest.fixture(scope="package")
 async def quick(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Almoner]:
-    """A service over a real socket that gives calls a third of a second, and logs each."""
-    directory = tmp_path_factory.mktemp("quick")
-    async with running(sqlite_template, directory, over_grpc=True, rpc_timeout=RPC_TIMEOUT, access_log=True) as almoner:
+    """A service that does not give calls much time."""
+    async with running(sqlite_template, tmp_path_factory.mktemp("quick"), rpc_timeout=RPC_TIMEOUT) as almoner:
         yield almoner
 
 

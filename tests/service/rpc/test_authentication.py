@@ -35,8 +35,8 @@ async def who(almoner: Almoner, metadata: Metadata) -> str:
         "basic " + base64.b64encode(b"admin:correct horse battery staple").decode(),
     ],
 )
-async def test_schemes_are_named_in_any_case(quick: Almoner, authorization: str) -> None:
-    assert await who(quick, (("authorization", authorization),)) == "admin"
+async def test_schemes_are_named_in_any_case(served: Almoner, authorization: str) -> None:
+    assert await who(served, (("authorization", authorization),)) == "admin"
 
 
 @pytest.mark.parametrize(
@@ -61,46 +61,46 @@ async def test_schemes_are_named_in_any_case(quick: Almoner, authorization: str)
     ],
 )
 async def test_what_is_wrong_with_credentials_is_told_apart_from_their_lack(
-    quick: Almoner, authorization: str, reason: str
+    served: Almoner, authorization: str, reason: str
 ) -> None:
     metadata = (("authorization", authorization),) if authorization else ()
-    channel = quick.service.local_channel()
-    for almoner in (quick, type(quick)(quick.service, channel, quick.settings)):  # type: ignore[arg-type]
+    channel = served.service.local_channel()
+    for almoner in (served, type(served)(served.service, channel, served.settings)):  # type: ignore[arg-type]
         refusal = await refusal_of(who(almoner, metadata))
         assert (refusal.code, refusal.reason) == (StatusCode.UNAUTHENTICATED, reason)
 
 
-async def test_a_method_outside_the_api_needs_no_credentials(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_method_outside_the_api_needs_no_credentials(served: Almoner, *, over_grpc: bool) -> None:
     async def answer(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         with pytest.raises(LookupError):
             current_caller()
         return WhoAmIResponse()
 
-    async with faking(quick.service, answer, over_grpc=over_grpc) as fake:
+    async with faking(served.service, answer, over_grpc=over_grpc) as fake:
         assert await fake.call() == WhoAmIResponse()
 
 
-async def test_a_method_of_the_api_knows_its_caller(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_method_of_the_api_knows_its_caller(served: Almoner, *, over_grpc: bool) -> None:
     seen = []
 
     async def answer(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         seen.append((current_caller().username, current_call().request_id))
         return WhoAmIResponse()
 
-    async with faking(quick.service, answer, over_grpc=over_grpc, package="almoner.v1") as fake:
+    async with faking(served.service, answer, over_grpc=over_grpc, package="almoner.v1") as fake:
         assert (await refusal_of(fake.call())).reason == "CREDENTIALS_MISSING"
-        await fake.call((*quick.as_admin_token, ("x-request-id", "the-request")))
+        await fake.call((*served.as_admin_token, ("x-request-id", "the-request")))
     assert seen == [("admin", "the-request")]
 
 
-async def test_a_dialect_can_demand_more_than_the_method_does(quick: Almoner) -> None:
-    held = await person(quick, "", (P.MANAGEMENT_API, P.WEB_UI))
+async def test_a_dialect_can_demand_more_than_the_method_does(served: Almoner) -> None:
+    held = await person(served, "", (P.MANAGEMENT_API, P.WEB_UI))
 
     def demanding(names: str) -> Metadata:
         return (*held.by, ("almoner-required-permissions", names))
 
     for names in ("MANAGEMENT_API", "MANAGEMENT_API,WEB_UI"):
-        assert await who(quick, demanding(names)) == held.username
+        assert await who(served, demanding(names)) == held.username
     for names, missing in {
         "PROFILES_ALL": "PROFILES_ALL",
         "WEB_UI,PROFILES_ALL": "PROFILES_ALL",
@@ -109,24 +109,24 @@ async def test_a_dialect_can_demand_more_than_the_method_does(quick: Almoner) ->
         "WEB_UI,": "ADMINISTRATOR",
         "web_ui": "ADMINISTRATOR",
     }.items():
-        refusal = await refusal_of(who(quick, demanding(names)))
+        refusal = await refusal_of(who(served, demanding(names)))
         assert (refusal.code, refusal.reason) == (StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")
         assert refusal.metadata == {"permission": missing}
 
 
-async def test_an_administrator_meets_every_demand_that_there_is(quick: Almoner) -> None:
+async def test_an_administrator_meets_every_demand_that_there_is(served: Almoner) -> None:
     names = ",".join(Permission.__members__)
-    assert await who(quick, (*quick.as_admin_token, ("almoner-required-permissions", names))) == "admin"
+    assert await who(served, (*served.as_admin_token, ("almoner-required-permissions", names))) == "admin"
 
 
-async def test_a_demand_is_on_the_actor_not_on_whom_they_act_for(quick: Almoner) -> None:
-    actor, subject = await person(quick, "", (P.ON_BEHALF_OF, P.MANAGEMENT_API)), await person(quick, "")
+async def test_a_demand_is_on_the_actor_not_on_whom_they_act_for(served: Almoner) -> None:
+    actor, subject = await person(served, "", (P.ON_BEHALF_OF, P.MANAGEMENT_API)), await person(served, "")
     metadata = (*actor.acting_for(subject), ("almoner-required-permissions", "MANAGEMENT_API"))
-    assert await who(quick, metadata) == subject.username
+    assert await who(served, metadata) == subject.username
 
 
-async def test_callers_of_calls_that_run_together_are_told_apart(quick: Almoner, *, over_grpc: bool) -> None:
-    everybody = [await person(quick, "") for _ in range(5)]
+async def test_callers_of_calls_that_run_together_are_told_apart(served: Almoner, *, over_grpc: bool) -> None:
+    everybody = [await person(served, "") for _ in range(5)]
     together = asyncio.Barrier(len(everybody))
 
     async def answer(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
@@ -137,6 +137,6 @@ async def test_callers_of_calls_that_run_together_are_told_apart(quick: Almoner,
         assert before == reply.user.username
         return reply
 
-    async with faking(quick.service, answer, over_grpc=over_grpc, package="almoner.v1") as fake:
+    async with faking(served.service, answer, over_grpc=over_grpc, package="almoner.v1") as fake:
         replies = await asyncio.gather(*(fake.call(each.by) for each in everybody))
     assert [reply.user.username for reply in replies] == [each.username for each in everybody]

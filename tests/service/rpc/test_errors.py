@@ -44,12 +44,12 @@ BUGS = {
 
 @pytest.mark.parametrize("error", BUGS.values(), ids=BUGS)
 async def test_the_text_of_an_exception_never_reaches_the_client(
-    quick: Almoner, error: Exception, *, over_grpc: bool
+    served: Almoner, error: Exception, *, over_grpc: bool
 ) -> None:
     async def fail(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise error
 
-    async with faking(quick.service, fail, over_grpc=over_grpc) as fake:
+    async with faking(served.service, fail, over_grpc=over_grpc) as fake:
         with structlog.testing.capture_logs() as logs, pytest.raises(AioRpcError) as raised:
             await fake.call((("x-request-id", "the-request"),))
 
@@ -62,11 +62,11 @@ async def test_the_text_of_an_exception_never_reaches_the_client(
     assert (logged["request_id"], logged["error"]) == ("the-request", type(error).__name__)
 
 
-async def test_a_fault_has_a_request_id_even_if_the_client_gave_none(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_fault_has_a_request_id_even_if_the_client_gave_none(served: Almoner, *, over_grpc: bool) -> None:
     async def fail(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise ValueError
 
-    async with faking(quick.service, fail, over_grpc=over_grpc) as fake:
+    async with faking(served.service, fail, over_grpc=over_grpc) as fake:
         first, second = await refusal_of(fake.call()), await refusal_of(fake.call())
     assert len(first.metadata["request_id"]) == 32
     assert first.metadata != second.metadata
@@ -92,13 +92,13 @@ KINDS = sorted(_subclasses(DomainError) - {DomainError}, key=lambda kind: kind._
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_domain_error_is_told_as_it_is(quick: Almoner, kind: type[DomainError], *, over_grpc: bool) -> None:
+async def test_a_domain_error_is_told_as_it_is(served: Almoner, kind: type[DomainError], *, over_grpc: bool) -> None:
     error = _example(kind)
 
     async def refuse(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise error
 
-    async with faking(quick.service, refuse, over_grpc=over_grpc) as fake:
+    async with faking(served.service, refuse, over_grpc=over_grpc) as fake:
         with pytest.raises(AioRpcError) as raised:
             await fake.call()
     refusal = read_refusal(raised.value)
@@ -108,12 +108,12 @@ async def test_a_domain_error_is_told_as_it_is(quick: Almoner, kind: type[Domain
     assert raised.value.details() == error.message
 
 
-async def test_a_status_that_a_method_chose_itself_passes(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_status_that_a_method_chose_itself_passes(served: Almoner, *, over_grpc: bool) -> None:
     async def abort(_request: WhoAmIRequest, context: Any) -> WhoAmIResponse:
         await context.abort(StatusCode.DATA_LOSS, "gone", (("key", "value"),))
         raise AssertionError
 
-    async with faking(quick.service, abort, over_grpc=over_grpc) as fake:
+    async with faking(served.service, abort, over_grpc=over_grpc) as fake:
         with pytest.raises(AioRpcError) as raised:
             await fake.call()
     assert (raised.value.code(), raised.value.details()) == (StatusCode.DATA_LOSS, "gone")
@@ -129,10 +129,10 @@ METHODS = {
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_request_that_is_no_message_is_the_clients_fault(quick: Almoner, method: str) -> None:
-    raw: Any = quick.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
+async def test_a_request_that_is_no_message_is_the_clients_fault(served: Almoner, method: str) -> None:
+    raw: Any = served.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
     for nonsense in (b"\xff\xff\xff\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe" if _starts_with_text(method) else b"\x07"):
-        refusal = await refusal_of(raw(nonsense, metadata=quick.as_admin_token))
+        refusal = await refusal_of(raw(nonsense, metadata=served.as_admin_token))
         assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
 
 
@@ -142,27 +142,27 @@ def _starts_with_text(method: str) -> bool:
     return field is not None and field.type == field.TYPE_STRING
 
 
-async def test_text_that_is_no_utf8_is_the_clients_fault(quick: Almoner) -> None:
-    raw: Any = quick.channel.unary_unary(
+async def test_text_that_is_no_utf8_is_the_clients_fault(served: Almoner) -> None:
+    raw: Any = served.channel.unary_unary(
         "/almoner.v1.ProfileService/CreateProfile", request_serializer=None, response_deserializer=None
     )
     name_of_ff = b"\x0a\x04\x32\x02\xff\xff"
-    refusal = await refusal_of(raw(name_of_ff, metadata=quick.as_admin_token))
+    refusal = await refusal_of(raw(name_of_ff, metadata=served.as_admin_token))
     assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
 
 
-async def test_members_of_a_later_version_are_ignored(quick: Almoner) -> None:
-    raw: Any = quick.channel.unary_unary(
+async def test_members_of_a_later_version_are_ignored(served: Almoner) -> None:
+    raw: Any = served.channel.unary_unary(
         "/almoner.v1.DirectoryService/WhoAmI", response_deserializer=WhoAmIResponse.FromString
     )
-    reply = await raw(b"\xfa\x7f\x05hello", metadata=quick.as_admin_token)
+    reply = await raw(b"\xfa\x7f\x05hello", metadata=served.as_admin_token)
     assert reply.user.username == "admin"
 
 
-async def test_a_request_that_is_too_large_is_refused_unread(quick: Almoner) -> None:
-    raw: Any = quick.channel.unary_unary("/almoner.v1.DirectoryService/WhoAmI")
+async def test_a_request_that_is_too_large_is_refused_unread(served: Almoner) -> None:
+    raw: Any = served.channel.unary_unary("/almoner.v1.DirectoryService/WhoAmI")
     with pytest.raises(AioRpcError) as raised:
-        await raw(b"\x00" * (quick.settings.max_body_bytes + 1), metadata=quick.as_admin_token)
+        await raw(b"\x00" * (served.settings.max_body_bytes + 1), metadata=served.as_admin_token)
     assert raised.value.code() == StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -176,10 +176,10 @@ async def test_a_request_that_is_too_large_is_refused_unread(quick: Almoner) -> 
         "/almoner.v2.ProfileService/GetProfile",
     ],
 )
-async def test_an_unknown_method_is_unimplemented(quick: Almoner, method: str, *, over_grpc: bool) -> None:
-    channel: Any = quick.channel if over_grpc else quick.service.local_channel()
+async def test_an_unknown_method_is_unimplemented(served: Almoner, method: str, *, over_grpc: bool) -> None:
+    channel: Any = served.channel if over_grpc else served.service.local_channel()
     call = channel.unary_unary(method, request_serializer=None, response_deserializer=None)
-    for metadata in ((), quick.as_admin_token):
+    for metadata in ((), served.as_admin_token):
         with pytest.raises(AioRpcError) as raised:
             await call(b"", metadata=metadata)
         assert (raised.value.code(), raised.value.details()) == (StatusCode.UNIMPLEMENTED, "Method not found!")
@@ -226,7 +226,7 @@ def test_as_many_violations_are_told_as_there_is_room_for() -> None:
 
 @pytest.mark.parametrize("letter", ["x", "ü", "\N{GRINNING FACE}", '"', "\n", "%"])
 async def test_a_status_fits_into_headers_however_much_is_wrong(
-    quick: Almoner, letter: str, *, over_grpc: bool
+    served: Almoner, letter: str, *, over_grpc: bool
 ) -> None:
     """A client that counts 8 KiB of headers may refuse longer ones, and some tries in a thousand would not show it."""
     text = letter * 5000
@@ -236,27 +236,27 @@ async def test_a_status_fits_into_headers_however_much_is_wrong(
     async def refuse(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise error
 
-    async with faking(quick.service, refuse, over_grpc=over_grpc) as fake:
+    async with faking(served.service, refuse, over_grpc=over_grpc) as fake:
         assert (await refusal_of(fake.call())).reason == "PROFILE_NOT_FOUND"
     abort = status.to_abort(error)
     in_base64 = sum(-(-len(value) // 3) * 4 for _, value in abort.trailing_metadata)
     assert in_base64 + len(quote(abort.details)) < 8 * 1024 - 256
 
 
-async def test_text_for_people_may_have_any_letters(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_text_for_people_may_have_any_letters(served: Almoner, *, over_grpc: bool) -> None:
     error = NotFound(Reason.USER_NOT_FOUND, "no “Ünï” \N{GRINNING FACE}\n%41", metadata={"id": "Ü\n"})
 
     async def refuse(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise error
 
-    async with faking(quick.service, refuse, over_grpc=over_grpc) as fake:
+    async with faking(served.service, refuse, over_grpc=over_grpc) as fake:
         with pytest.raises(AioRpcError) as raised:
             await fake.call()
     assert raised.value.details() == error.message
     assert read_refusal(raised.value).metadata == {"id": "Ü\n"}
 
 
-async def test_a_cancelled_call_is_not_an_error(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_cancelled_call_is_not_an_error(served: Almoner, *, over_grpc: bool) -> None:
     started = asyncio.Event()
 
     async def wait(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
@@ -265,7 +265,7 @@ async def test_a_cancelled_call_is_not_an_error(quick: Almoner, *, over_grpc: bo
         raise AssertionError
 
     with structlog.testing.capture_logs() as logs:
-        async with faking(quick.service, wait, over_grpc=over_grpc) as fake:
+        async with faking(served.service, wait, over_grpc=over_grpc) as fake:
             call = asyncio.create_task(fake.call())
             await started.wait()
             call.cancel()

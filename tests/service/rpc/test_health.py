@@ -30,27 +30,27 @@ def health(channel: grpc.aio.Channel) -> Any:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer test-api-token-of-admin", "Bearer nonsense", "nonsense"])
-async def test_anybody_may_ask_for_health(quick: Almoner, authorization: str, *, over_grpc: bool) -> None:
-    channel: Any = quick.channel if over_grpc else quick.service.local_channel()
+async def test_anybody_may_ask_for_health(served: Almoner, authorization: str, *, over_grpc: bool) -> None:
+    channel: Any = served.channel if over_grpc else served.service.local_channel()
     reply = await health(channel).Check(health_pb2.HealthCheckRequest(), metadata=(("authorization", authorization),))
     assert reply.status == SERVING
 
 
-async def test_the_health_of_an_unknown_service_is_not_known(quick: Almoner, *, over_grpc: bool) -> None:
-    channel: Any = quick.channel if over_grpc else quick.service.local_channel()
+async def test_the_health_of_an_unknown_service_is_not_known(served: Almoner, *, over_grpc: bool) -> None:
+    channel: Any = served.channel if over_grpc else served.service.local_channel()
     with pytest.raises(AioRpcError) as raised:
         await health(channel).Check(health_pb2.HealthCheckRequest(service="nonsense"))
     assert raised.value.code() == StatusCode.NOT_FOUND
 
 
-async def test_health_can_be_watched_over_a_socket(quick: Almoner) -> None:
-    async for reply in health(quick.channel).Watch(health_pb2.HealthCheckRequest()):
+async def test_health_can_be_watched_over_a_socket(served: Almoner) -> None:
+    async for reply in health(served.channel).Watch(health_pb2.HealthCheckRequest()):
         assert reply.status == SERVING
         break
 
 
-async def test_in_process_nothing_streams(quick: Almoner) -> None:
-    channel: Any = quick.service.local_channel()
+async def test_in_process_nothing_streams(served: Almoner) -> None:
+    channel: Any = served.service.local_channel()
     with pytest.raises(AioRpcError) as raised:
         health(channel).Watch(health_pb2.HealthCheckRequest())
     assert raised.value.code() == StatusCode.UNIMPLEMENTED
@@ -66,12 +66,12 @@ async def reflected(channel: grpc.aio.Channel) -> set[str]:
     return {service.name async for reply in calls for service in reply.list_services_response.service}
 
 
-async def test_reflection_lists_the_services_of_the_api(quick: Almoner) -> None:
-    assert await reflected(quick.channel) >= {*SERVICES, "grpc.reflection.v1alpha.ServerReflection"}
+async def test_reflection_lists_the_services_of_the_api(served: Almoner) -> None:
+    assert await reflected(served.channel) >= {*SERVICES, "grpc.reflection.v1alpha.ServerReflection"}
 
 
-async def test_reflection_describes_them_with_all_that_they_import(quick: Almoner) -> None:
-    stub = reflection(quick.channel)
+async def test_reflection_describes_them_with_all_that_they_import(served: Almoner) -> None:
+    stub = reflection(served.channel)
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol="almoner.v1.ProfileService")
     (reply,) = [reply async for reply in stub.ServerReflectionInfo(iter([request]))]
     files = b"".join(reply.file_descriptor_response.file_descriptor_proto)

@@ -51,12 +51,12 @@ async def who_am_i(almoner: Almoner, metadata: Metadata) -> Any:
     return await almoner.directory.WhoAmI(WhoAmIRequest(), metadata=metadata)
 
 
-async def test_every_call_is_counted_and_timed_by_method_and_code(quick: Almoner) -> None:
+async def test_every_call_is_counted_and_timed_by_method_and_code(served: Almoner) -> None:
     before = counted(WHO_AM_I, "OK"), counted(WHO_AM_I, "UNAUTHENTICATED"), counted(GET_USER, "NOT_FOUND")
-    await who_am_i(quick, quick.as_admin_token)
-    await who_am_i(quick, quick.as_admin_token)
-    await refusal_of(who_am_i(quick, ()))
-    await refusal_of(quick.directory.GetUser(GetUserRequest(id=2**40), metadata=quick.as_admin_token))
+    await who_am_i(served, served.as_admin_token)
+    await who_am_i(served, served.as_admin_token)
+    await refusal_of(who_am_i(served, ()))
+    await refusal_of(served.directory.GetUser(GetUserRequest(id=2**40), metadata=served.as_admin_token))
     after = counted(WHO_AM_I, "OK"), counted(WHO_AM_I, "UNAUTHENTICATED"), counted(GET_USER, "NOT_FOUND")
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
     seconds = REGISTRY.get_sample_value("almoner_rpc_duration_seconds_sum", {"method": WHO_AM_I, "code": "OK"})
@@ -87,7 +87,7 @@ async def test_calls_that_are_being_served_are_shown(
         assert being_served() == 0
 
 
-async def test_a_cancelled_call_is_counted_as_such(quick: Almoner, *, over_grpc: bool) -> None:
+async def test_a_cancelled_call_is_counted_as_such(served: Almoner, *, over_grpc: bool) -> None:
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def wait(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
@@ -98,7 +98,7 @@ async def test_a_cancelled_call_is_counted_as_such(quick: Almoner, *, over_grpc:
             ended.set()
         raise AssertionError
 
-    async with faking(quick.service, wait, over_grpc=over_grpc) as fake:
+    async with faking(served.service, wait, over_grpc=over_grpc) as fake:
         call = asyncio.create_task(fake.call())
         await started.wait()
         call.cancel()
@@ -109,33 +109,33 @@ async def test_a_cancelled_call_is_counted_as_such(quick: Almoner, *, over_grpc:
     assert (counted(fake.method, "CANCELLED"), counted(fake.method, "OK")) == (1, 0)
 
 
-async def test_refused_credentials_are_counted_by_reason(quick: Almoner) -> None:
+async def test_refused_credentials_are_counted_by_reason(served: Almoner) -> None:
     before = refused("CREDENTIALS_MISSING"), refused("CREDENTIALS_INVALID")
-    await refusal_of(who_am_i(quick, ()))
-    await refusal_of(who_am_i(quick, (("authorization", "Bearer nonsense"),)))
-    await refusal_of(who_am_i(quick, (("authorization", "Bearer nonsense"),)))
+    await refusal_of(who_am_i(served, ()))
+    await refusal_of(who_am_i(served, (("authorization", "Bearer nonsense"),)))
+    await refusal_of(who_am_i(served, (("authorization", "Bearer nonsense"),)))
     after = refused("CREDENTIALS_MISSING"), refused("CREDENTIALS_INVALID")
     assert (after[0] - before[0], after[1] - before[1]) == (1, 2)
 
 
-async def test_names_of_methods_that_do_not_exist_make_no_metrics(quick: Almoner) -> None:
+async def test_names_of_methods_that_do_not_exist_make_no_metrics(served: Almoner) -> None:
     """A stranger could make as many as they like."""
-    call: Any = quick.channel.unary_unary("/almoner.v1.DirectoryService/Invented", request_serializer=None)
+    call: Any = served.channel.unary_unary("/almoner.v1.DirectoryService/Invented", request_serializer=None)
     with pytest.raises(AioRpcError):
         await call(b"")
     assert "Invented" not in str(list(REGISTRY.collect()))
 
 
-async def test_the_access_log_says_who_called_what_and_how_it_ended(quick: Almoner) -> None:
+async def test_the_access_log_says_who_called_what_and_how_it_ended(served: Almoner) -> None:
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(quick, (*quick.as_admin_token, ("x-request-id", "the-request")))
-        await refusal_of(who_am_i(quick, (("x-request-id", "another"),)))
-    served = [entry for entry in logs if entry["event"] == "rpc.served"]
-    assert [(entry["method"], entry["code"], entry["user"], entry["request_id"]) for entry in served] == [
+        await who_am_i(served, (*served.as_admin_token, ("x-request-id", "the-request")))
+        await refusal_of(who_am_i(served, (("x-request-id", "another"),)))
+    lines = [entry for entry in logs if entry["event"] == "rpc.served"]
+    assert [(entry["method"], entry["code"], entry["user"], entry["request_id"]) for entry in lines] == [
         (WHO_AM_I, "OK", "admin", "the-request"),
         (WHO_AM_I, "UNAUTHENTICATED", None, "another"),
     ]
-    assert all(0 < entry["milliseconds"] < 10_000 for entry in served)
+    assert all(0 < entry["milliseconds"] < 10_000 for entry in lines)
     assert "test-api-token" not in str(logs)
 
 
@@ -146,17 +146,17 @@ async def test_without_an_access_log_nothing_is_logged(almoner: Almoner) -> None
 
 
 @pytest.mark.parametrize("given", ["a", "The-Request.1_2", "x" * 128, "60c635c0-734e-4e85-bb33-ea1b94d2e898"])
-async def test_a_request_id_of_the_right_form_is_kept(quick: Almoner, given: str) -> None:
+async def test_a_request_id_of_the_right_form_is_kept(served: Almoner, given: str) -> None:
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(quick, (*quick.as_admin_token, ("x-request-id", given)))
+        await who_am_i(served, (*served.as_admin_token, ("x-request-id", given)))
     assert [entry["request_id"] for entry in logs] == [given]
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "<script>", "a/b", '"a"', "a=b"])
-async def test_another_request_id_is_replaced(quick: Almoner, given: str) -> None:
+async def test_another_request_id_is_replaced(served: Almoner, given: str) -> None:
     """What stands in a log line is not for a client to make up."""
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(quick, (*quick.as_admin_token, ("x-request-id", given)))
+        await who_am_i(served, (*served.as_admin_token, ("x-request-id", given)))
     (entry,) = logs
     assert uuid.UUID(hex=entry["request_id"]).hex == entry["request_id"]
 
@@ -174,12 +174,12 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 async def test_with_a_provider_every_call_has_a_span(
-    quick: Almoner, spans: InMemorySpanExporter, *, over_grpc: bool
+    served: Almoner, spans: InMemorySpanExporter, *, over_grpc: bool
 ) -> None:
     async def answer(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         return WhoAmIResponse()
 
-    async with faking(quick.service, answer, over_grpc=over_grpc) as fake:
+    async with faking(served.service, answer, over_grpc=over_grpc) as fake:
         await fake.call()
     (span,) = spans.get_finished_spans()
     assert (span.name, span.kind) == (fake.method, trace.SpanKind.SERVER)
@@ -189,12 +189,12 @@ async def test_with_a_provider_every_call_has_a_span(
 
 
 async def test_a_span_ends_with_the_status_and_holds_no_secret(
-    quick: Almoner, spans: InMemorySpanExporter, *, over_grpc: bool
+    served: Almoner, spans: InMemorySpanExporter, *, over_grpc: bool
 ) -> None:
     async def fail(_request: WhoAmIRequest, _context: Any) -> WhoAmIResponse:
         raise ValueError("s3cr3t-m4rk")
 
-    async with faking(quick.service, fail, over_grpc=over_grpc) as fake:
+    async with faking(served.service, fail, over_grpc=over_grpc) as fake:
         refusal = await refusal_of(fake.call((("authorization", "Bearer s3cr3t-m4rk"),)))
     assert refusal.code == StatusCode.INTERNAL
     (span,) = spans.get_finished_spans()

@@ -88,14 +88,14 @@ CASES: list[tuple[Message, list[str]]] = [
     ("request_message", "fields"), CASES, ids=[f"{type(request).__name__} {fields}" for request, fields in CASES]
 )
 async def test_a_member_at_fault_is_named_by_its_path(
-    quick: Almoner, request_message: Message, fields: list[str]
+    served: Almoner, request_message: Message, fields: list[str]
 ) -> None:
     stub, method = METHOD_OF[request_message.DESCRIPTOR]
-    refusal = await refusal_of(getattr(stub(quick.channel), method)(request_message, metadata=quick.as_admin_token))
+    refusal = await refusal_of(getattr(stub(served.channel), method)(request_message, metadata=served.as_admin_token))
     assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
     assert sorted(refusal.fields) == fields
 
 
-async def test_who_calls_is_asked_before_what_they_want(quick: Almoner) -> None:
-    stub: Any = profile_service_pb2_grpc.ProfileServiceStub(quick.channel)
+async def test_who_calls_is_asked_before_what_they_want(served: Almoner) -> None:
+    stub: Any = profile_service_pb2_grpc.ProfileServiceStub(served.channel)
     assert (await refusal_of(stub.CreateProfile(P.CreateProfileRequest()))).reason == "CREDENTIALS_MISSING"
