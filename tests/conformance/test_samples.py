@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every documented sample request gets its sample reply, member for member.
 
-A sample is a file: the world it is sent into, the request, the reply. A world is a file of steps. Each sample gets a
-copy of its world for itself, so that their order does not matter.
+A sample is a file: the world it is sent into, the request, the reply. A world is a file of steps. Each sample that changes
+anything gets a copy of its world for itself, so that their order does not matter.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,17 +25,16 @@ from almoner.v1 import (
     profile_service_pb2,
     profile_service_pb2_grpc,
 )
+from tests.conftest import TRANSPORTS
 from tests.databases import ADMIN_PASSWORD
 from tests.rest import Rest, gateway_over
 from tests.running import running, running_on
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.databases import PostgresTemplate, Template
     from tests.rest import Answer
-
-    Build = Callable[[Template, str], Awaitable["World"]]
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE / "samples").rglob("*.json"))
@@ -108,28 +108,52 @@ async def _reach(rest: Rest, step: Json, names: Names) -> None:
         assert all(answer.status < 300 for answer in answers)
 
 
-@pytest.fixture(scope="session")
-async def build_world(
-    postgres_template: PostgresTemplate, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Build]:
-    """Builds a world through the API, the first time that a sample wants it.
+@dataclass
+class Worlds:
+    """Worlds and services over them, made the first time that a sample wants them."""
 
-    It takes `postgres_template` so that the server is still there when the copies are dropped.
-    """
-    built: dict[tuple[int, str], World] = {}
+    copies: AsyncExitStack
+    new_directory: Callable[[], Path]
+    built: dict[tuple[int, str], World] = field(default_factory=dict)
+    served: dict[tuple[int, str, str], Rest] = field(default_factory=dict)
 
-    async def build(template: Template, name: str) -> World:
-        if (id(template), name) not in built:
+    async def build(self, template: Template, name: str) -> World:
+        """Returns a world, built through the API."""
+        if (id(template), name) not in self.built:
             names = {"credentials": base64.b64encode(f"admin:{ADMIN_PASSWORD}".encode()).decode()}
-            settings = await copies.enter_async_context(template.copy(tmp_path_factory.mktemp(name)))
+            settings = await self.copies.enter_async_context(template.copy(self.new_directory()))
             async with running_on(settings) as almoner, gateway_over(almoner) as rest:
                 for step in read(HERE / "worlds" / f"{name}.json"):
                     await take(rest, step, names)
-            built[id(template), name] = World(template.of(settings), names)
-        return built[id(template), name]
+            self.built[id(template), name] = World(template.of(settings), names)
+        return self.built[id(template), name]
 
+    @asynccontextmanager
+    async def serve(self, world: World, transport: str) -> AsyncIterator[Rest]:
+        """Serves a copy of a world."""
+        over_grpc = transport == "over_grpc"
+        async with (
+            running(world.template, self.new_directory(), over_grpc=over_grpc) as almoner,
+            gateway_over(almoner) as rest,
+        ):
+            yield rest
+
+    async def serve_readers(self, template: Template, name: str, transport: str) -> Rest:
+        """Returns the gateway over a copy of a world that all samples share that change nothing."""
+        key = (id(template), name, transport)
+        if key not in self.served:
+            world = await self.build(template, name)
+            self.served[key] = await self.copies.enter_async_context(self.serve(world, transport))
+        return self.served[key]
+
+
+@pytest.fixture(scope="module")
+async def worlds(
+    postgres_template: PostgresTemplate, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Worlds]:
+    """It takes `postgres_template` so that the server is still there when the copies are dropped."""
     async with AsyncExitStack() as copies:
-        yield build
+        yield Worlds(copies, lambda: tmp_path_factory.mktemp("world"))
 
 
 # --- Replies ----------------------------------------------------------------------------------------------------------
@@ -156,20 +180,26 @@ def differences(expected: Json, actual: Json, path: str = "$") -> Iterator[str]:
         yield f"{path} is {actual!r}, not {expected!r}"
 
 
-@pytest.mark.parametrize("transport", ["in_process", "over_grpc"])
-@pytest.mark.parametrize("path", SAMPLES, ids=NAMES)
-async def test_the_sample_request_gets_the_sample_reply(
-    build_world: Build, template: Template, tmp_path: Path, path: Path, transport: str
-) -> None:
-    sample = read(path)
-    world = await build_world(template, sample["world"])
-    over_grpc = transport == "over_grpc"
-    async with running(world.template, tmp_path, over_grpc=over_grpc) as almoner, gateway_over(almoner) as rest:
+async def answer_to(worlds: Worlds, template: Template, transport: str, sample: Json) -> Answer:
+    world = await worlds.build(template, sample["world"])
+    if sample["request"]["method"] == "GET" and "given" not in sample:
+        rest = await worlds.serve_readers(template, sample["world"], transport)
+        return await send(rest, sample["request"], world.names)
+    async with worlds.serve(world, transport) as rest:
         names = {**world.names}
         for step in sample.get("given", []):
             await take(rest, step, names)
+        return await send(rest, sample["request"], names)
 
-        answer = await send(rest, sample["request"], names)
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("path", SAMPLES, ids=NAMES)
+async def test_the_sample_request_gets_the_sample_reply(
+    worlds: Worlds, template: Template, path: Path, transport: str
+) -> None:
+    sample = read(path)
+
+    answer = await answer_to(worlds, template, transport, sample)
 
     reply = sample["reply"]
     assert answer.status == reply["status"], answer

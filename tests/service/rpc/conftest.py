@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from tests.conftest import TRANSPORTS
-from tests.running import running
+from tests.running import Almoner, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.databases import SqliteTemplate
-    from tests.running import Almoner
 
 RPC_TIMEOUT = 0.5
 """Seconds that `quick` gives a call at the most."""
@@ -23,6 +22,12 @@ async def served(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempP
     """A service over a real socket, which logs each call."""
     async with running(sqlite_template, tmp_path_factory.mktemp("rpc"), over_grpc=True, access_log=True) as almoner:
         yield almoner
+
+
+@pytest.fixture(scope="package")
+def local(served: Almoner) -> Almoner:
+    """The same in process, where a call has ended for the server when it has for the client."""
+    return Almoner(served.service, cast("Any", served.service.local_channel()), served.settings)
 
 
 @pytest.fixture(scope="package")

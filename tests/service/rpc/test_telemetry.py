@@ -51,12 +51,12 @@ async def who_am_i(almoner: Almoner, metadata: Metadata) -> Any:
     return await almoner.directory.WhoAmI(WhoAmIRequest(), metadata=metadata)
 
 
-async def test_every_call_is_counted_and_timed_by_method_and_code(served: Almoner) -> None:
+async def test_every_call_is_counted_and_timed_by_method_and_code(local: Almoner) -> None:
     before = counted(WHO_AM_I, "OK"), counted(WHO_AM_I, "UNAUTHENTICATED"), counted(GET_USER, "NOT_FOUND")
-    await who_am_i(served, served.as_admin_token)
-    await who_am_i(served, served.as_admin_token)
-    await refusal_of(who_am_i(served, ()))
-    await refusal_of(served.directory.GetUser(GetUserRequest(id=2**40), metadata=served.as_admin_token))
+    await who_am_i(local, local.as_admin_token)
+    await who_am_i(local, local.as_admin_token)
+    await refusal_of(who_am_i(local, ()))
+    await refusal_of(local.directory.GetUser(GetUserRequest(id=2**40), metadata=local.as_admin_token))
     after = counted(WHO_AM_I, "OK"), counted(WHO_AM_I, "UNAUTHENTICATED"), counted(GET_USER, "NOT_FOUND")
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
     seconds = REGISTRY.get_sample_value("almoner_rpc_duration_seconds_sum", {"method": WHO_AM_I, "code": "OK"})
@@ -109,11 +109,11 @@ async def test_a_cancelled_call_is_counted_as_such(served: Almoner, *, over_grpc
     assert (counted(fake.method, "CANCELLED"), counted(fake.method, "OK")) == (1, 0)
 
 
-async def test_refused_credentials_are_counted_by_reason(served: Almoner) -> None:
+async def test_refused_credentials_are_counted_by_reason(local: Almoner) -> None:
     before = refused("CREDENTIALS_MISSING"), refused("CREDENTIALS_INVALID")
-    await refusal_of(who_am_i(served, ()))
-    await refusal_of(who_am_i(served, (("authorization", "Bearer nonsense"),)))
-    await refusal_of(who_am_i(served, (("authorization", "Bearer nonsense"),)))
+    await refusal_of(who_am_i(local, ()))
+    await refusal_of(who_am_i(local, (("authorization", "Bearer nonsense"),)))
+    await refusal_of(who_am_i(local, (("authorization", "Bearer nonsense"),)))
     after = refused("CREDENTIALS_MISSING"), refused("CREDENTIALS_INVALID")
     assert (after[0] - before[0], after[1] - before[1]) == (1, 2)
 
@@ -126,10 +126,10 @@ async def test_names_of_methods_that_do_not_exist_make_no_metrics(served: Almone
     assert "Invented" not in str(list(REGISTRY.collect()))
 
 
-async def test_the_access_log_says_who_called_what_and_how_it_ended(served: Almoner) -> None:
+async def test_the_access_log_says_who_called_what_and_how_it_ended(local: Almoner) -> None:
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(served, (*served.as_admin_token, ("x-request-id", "the-request")))
-        await refusal_of(who_am_i(served, (("x-request-id", "another"),)))
+        await who_am_i(local, (*local.as_admin_token, ("x-request-id", "the-request")))
+        await refusal_of(who_am_i(local, (("x-request-id", "another"),)))
     lines = [entry for entry in logs if entry["event"] == "rpc.served"]
     assert [(entry["method"], entry["code"], entry["user"], entry["request_id"]) for entry in lines] == [
         (WHO_AM_I, "OK", "admin", "the-request"),
@@ -146,17 +146,17 @@ async def test_without_an_access_log_nothing_is_logged(almoner: Almoner) -> None
 
 
 @pytest.mark.parametrize("given", ["a", "The-Request.1_2", "x" * 128, "60c635c0-734e-4e85-bb33-ea1b94d2e898"])
-async def test_a_request_id_of_the_right_form_is_kept(served: Almoner, given: str) -> None:
+async def test_a_request_id_of_the_right_form_is_kept(local: Almoner, given: str) -> None:
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(served, (*served.as_admin_token, ("x-request-id", given)))
+        await who_am_i(local, (*local.as_admin_token, ("x-request-id", given)))
     assert [entry["request_id"] for entry in logs] == [given]
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "<script>", "a/b", '"a"', "a=b"])
-async def test_another_request_id_is_replaced(served: Almoner, given: str) -> None:
+async def test_another_request_id_is_replaced(local: Almoner, given: str) -> None:
     """What stands in a log line is not for a client to make up."""
     with structlog.testing.capture_logs() as logs:
-        await who_am_i(served, (*served.as_admin_token, ("x-request-id", given)))
+        await who_am_i(local, (*local.as_admin_token, ("x-request-id", given)))
     (entry,) = logs
     assert uuid.UUID(hex=entry["request_id"]).hex == entry["request_id"]
 
@@ -196,7 +196,11 @@ async def test_a_span_ends_with_the_status_and_holds_no_secret(
 
     async with faking(served.service, fail, over_grpc=over_grpc) as fake:
         refusal = await refusal_of(fake.call((("authorization", "Bearer s3cr3t-m4rk"),)))
-    assert refusal.code == StatusCode.INTERNAL
+        assert refusal.code == StatusCode.INTERNAL
+        # The client has the status before the method has ended.
+        async with asyncio.timeout(10):
+            while not spans.get_finished_spans():  # noqa: ASYNC110 - an exporter tells nobody
+                await asyncio.sleep(0.001)
     (span,) = spans.get_finished_spans()
     assert span.attributes is not None
     assert span.attributes["rpc.response.status_code"] == "INTERNAL"
