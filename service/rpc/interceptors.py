@@ -111,7 +111,8 @@ class TelemetryInterceptor(UnaryInterceptor):
     def around(self, method: str, behavior: Behavior) -> Behavior:
         service, _, name = method.removeprefix("/").partition("/")
         attributes = {"rpc.system.name": "grpc", "rpc.method": f"{service}/{name}"}
-        observed = {code: _DURATION.labels(method, code.name).observe for code in grpc.StatusCode}
+        # Only the codes that are met: a histogram has many series.
+        observers: dict[grpc.StatusCode, Callable[[float], None]] = {}
         # Without a provider every span is a blank one, which would only cost.
         traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
@@ -130,7 +131,10 @@ class TelemetryInterceptor(UnaryInterceptor):
             finally:
                 code = grpc.StatusCode.CANCELLED if cancelled else _final_code(context)
                 elapsed = time.perf_counter() - started
-                observed[code](elapsed)
+                observe = observers.get(code)
+                if observe is None:
+                    observe = observers[code] = _DURATION.labels(method, code.name).observe
+                observe(elapsed)
                 self._running -= 1
                 if span is not None:
                     span.set_attribute("rpc.response.status_code", code.name)
