@@ -18,10 +18,13 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import load, servers
+from benchmarks import load, servers, tokens
 from benchmarks.load import Request, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CALLERS = 32
 MEMORY_REQUESTS = 100_000
@@ -31,11 +34,15 @@ PROFILE = {"name": "User_1", "description": "OAuth profile 1", "accessToken": "1
 
 
 class Operation(NamedTuple):
-    """What is measured, and what it is held against."""
+    """What is measured, and what it is held against. A function makes each round its own request."""
 
     name: str
-    request: Request
+    request: Request | Callable[[], Request]
     ceiling: Request
+
+    def next(self) -> Request:
+        """Returns the request of the next round."""
+        return self.request if isinstance(self.request, Request) else self.request()
 
 
 class Row(NamedTuple):
@@ -66,6 +73,7 @@ def operations(server: servers.Running, ceiling: str) -> list[Operation]:
     bearer = {"Authorization": f"Bearer {servers.TOKEN}"}
     json_body = {"Content-Type": "application/json"}
     get, put = Request(ceiling), Request(ceiling, "PUT", json_body, json.dumps(body))
+    issued = {"Authorization": f"Bearer {tokens.log_in(server)['access_token']}"}
     return [
         Operation("HDP get, Basic (reveals tokens, audited)", Request(f"{hdp}/{profile['id']}", headers=basic), get),
         Operation("Workato get, Basic", Request(f"{workato}/{profile['id']}", headers=basic), get),
@@ -76,17 +84,23 @@ def operations(server: servers.Running, ceiling: str) -> list[Operation]:
             Request(f"{hdp}/{profile['id']}", "PUT", basic | json_body, json.dumps(body)),
             put,
         ),
+        Operation("Venafi authorize/verify", Request(f"{server.url}/vedauth/authorize/verify", headers=issued), get),
+        Operation(
+            "Venafi authorize/token, refresh (durable, audited)",
+            lambda: tokens.refreshing(server, CALLERS),
+            put,
+        ),
     ]
 
 
 def measure(operation: Operation, *, rounds: int, seconds: int) -> Row:
     """Measures an operation and its ceiling in turn."""
-    load.run(operation.request, callers=CALLERS, seconds=1)
+    load.run(operation.next(), callers=CALLERS, seconds=1)
     load.run(operation.ceiling, callers=CALLERS, seconds=1)
     pairs: list[tuple[Result, Result]] = []
     for _ in range(rounds):
         ceiling = load.run(operation.ceiling, callers=CALLERS, seconds=seconds)
-        pairs.append((load.run(operation.request, callers=CALLERS, seconds=seconds), ceiling))
+        pairs.append((load.run(operation.next(), callers=CALLERS, seconds=seconds), ceiling))
     if any(ours.refused or bare.refused for ours, bare in pairs):
         raise SystemExit(f"{operation.name}: requests were refused")
     ratios = [ours.rate / bare.rate for ours, bare in pairs]
@@ -121,7 +135,7 @@ def memory(server: servers.Running, operation: Operation) -> dict[str, float]:
     before = server.resident()
     sent = 0.0
     while sent < MEMORY_REQUESTS:
-        sent += load.run(operation.request, callers=CALLERS, seconds=5).rate * 5
+        sent += load.run(operation.next(), callers=CALLERS, seconds=5).rate * 5
     return {"before": before / 1e6, "after": server.resident() / 1e6, "requests": sent}
 
 

@@ -15,12 +15,13 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent over and over."""
+    """What is sent over and over. `script` is Lua for wrk, for what is not the same every time."""
 
     url: str
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    script: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def run(request: Request, *, callers: int, seconds: int) -> Result:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         lines = [f'wrk.method = "{request.method}"', f"wrk.body = [==[{request.body}]==]" if request.body else ""]
         lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in request.headers.items()]
-        script.write("\n".join(lines))
+        script.write("\n".join([*lines, request.script]))
         script.flush()
         command = [find_wrk(), "-t1", f"-c{callers}", f"-d{seconds}s", "--latency", "-s", script.name, request.url]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _NOWHERE = Dialect(name="", title="", prefixes=("",), routes=(), errors=PROBLEM)
 """Owner of the paths that are no dialect's."""
 
-Spellings = Mapping[tuple[str, str], Endpoint]
-"""Endpoints by method and folded path."""
+Spellings = Mapping[tuple[str, str], "Endpoint | _WrongMethod"]
+"""What serves a method, or any other, at a folded path."""
 
 
 def create_app(
@@ -48,13 +48,14 @@ def create_app(
     settings = settings or GatewaySettings()
     services = Services.over(channel)
     app = web.Application(client_max_size=settings.max_body_bytes)
-    spellings: dict[tuple[str, str], Endpoint] = {}
+    spellings: dict[tuple[str, str], Endpoint | _WrongMethod] = {}
     for dialect in (*dialects, OWN):
         for path, routes in _by_path(dialect).items():
             endpoints = {route.method: Endpoint(route, dialect, services, settings) for route in routes}
-            _add_resource(app, path, endpoints, _WrongMethod(dialect, routes[0], endpoints))
+            serving = _serving(dialect, routes[0], endpoints)
+            _add_resource(app, path, serving)
             if dialect.ignores_case:
-                spellings |= {(method, dialect.folded(path)): endpoint for method, endpoint in endpoints.items()}
+                spellings |= {(method, dialect.folded(path)): serves for method, serves in serving.items()}
     app.router.add_route(hdrs.METH_ANY, "/{path:.*}", _Unmatched(dialects, spellings).serve)
     app[OPENAPI] = document((*dialects, OWN))
     return app
@@ -67,24 +68,26 @@ def _by_path(dialect: Dialect) -> dict[str, list[Route]]:
     return paths
 
 
-def _add_resource(
-    app: web.Application, path: str, endpoints: Mapping[str, Endpoint], wrong_method: _WrongMethod
-) -> None:
+def _serving(dialect: Dialect, route: Route, endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint | _WrongMethod]:
+    serving: dict[str, Endpoint | _WrongMethod] = dict(endpoints)
+    if hdrs.METH_GET in endpoints:
+        serving[hdrs.METH_HEAD] = endpoints[hdrs.METH_GET]
+    serving[hdrs.METH_ANY] = _WrongMethod(dialect, route, tuple(serving))
+    return serving
+
+
+def _add_resource(app: web.Application, path: str, serving: Mapping[str, Endpoint | _WrongMethod]) -> None:
     resource = app.router.add_resource(path)
-    for method, endpoint in endpoints.items():
-        resource.add_route(method, endpoint.serve)
-        if method == hdrs.METH_GET:
-            resource.add_route(hdrs.METH_HEAD, endpoint.serve)
-    resource.add_route(hdrs.METH_ANY, wrong_method.serve)
+    for method, serves in serving.items():
+        resource.add_route(method, serves.serve)
 
 
 class _WrongMethod:
     """Answers a method that the resource does not have."""
 
-    def __init__(self, dialect: Dialect, route: Route, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, dialect: Dialect, route: Route, methods: Sequence[str]) -> None:
         self._dialect = dialect
         self._route = route
-        methods = {*endpoints, hdrs.METH_HEAD} if hdrs.METH_GET in endpoints else {*endpoints}
         self._allow = ", ".join(sorted(methods))
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -102,8 +105,9 @@ class _Unmatched:
 
     async def serve(self, request: web.Request) -> web.Response:
         dialect = next((dialect for dialect in self._dialects if dialect.serves(request.path)), _NOWHERE)
-        endpoint = self._spellings.get((request.method, dialect.folded(request.path)))
-        if endpoint is not None:
-            return await endpoint.serve(request)
+        path = dialect.folded(request.path)
+        serving = self._spellings.get((request.method, path)) or self._spellings.get((hdrs.METH_ANY, path))
+        if serving is not None:
+            return await serving.serve(request)
         failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
         return refuse(dialect, Refused(failure, None, request_id_of(request)))

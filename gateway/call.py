@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from almoner.v1 import application_service_pb2_grpc, directory_service_pb2_grpc, profile_service_pb2_grpc
+from almoner.v1 import (
+    application_service_pb2_grpc,
+    directory_service_pb2_grpc,
+    grant_service_pb2_grpc,
+    profile_service_pb2_grpc,
+    token_service_pb2_grpc,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http import HTTPStatus
+
     from aiohttp import web
     from grpc import aio
 
@@ -21,6 +30,8 @@ RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 
 Metadata = tuple[tuple[str, str], ...]
+
+REQUIRED_PERMISSIONS = "almoner-required-permissions"
 
 
 class HealthStub(Protocol):
@@ -36,6 +47,8 @@ class Services:
     profiles: profile_service_pb2_grpc.ProfileServiceAsyncStub
     applications: application_service_pb2_grpc.ApplicationServiceAsyncStub
     directory: directory_service_pb2_grpc.DirectoryServiceAsyncStub
+    grants: grant_service_pb2_grpc.GrantServiceAsyncStub
+    tokens: token_service_pb2_grpc.TokenServiceAsyncStub
     health: HealthStub
 
     @classmethod
@@ -45,6 +58,8 @@ class Services:
             profiles=profile_service_pb2_grpc.ProfileServiceStub(channel),
             applications=application_service_pb2_grpc.ApplicationServiceStub(channel),
             directory=directory_service_pb2_grpc.DirectoryServiceStub(channel),
+            grants=grant_service_pb2_grpc.GrantServiceStub(channel),
+            tokens=token_service_pb2_grpc.TokenServiceStub(channel),
             health=cast("HealthStub", health_pb2_grpc.HealthStub(channel)),
         )
 
@@ -83,16 +98,39 @@ class Call(Generic[PathT, QueryT, BodyT]):
         """
         return method(message, metadata=self.metadata, timeout=self.timeout)
 
+    def demanding(self, *permissions: str) -> Self:
+        """Returns the same request, of a caller who must also hold these permissions somewhere.
+
+        `Route.demands` is looked at before the body is, this with the calls that are sent.
+        """
+        return replace(self, metadata=(*self.metadata, (REQUIRED_PERMISSIONS, ",".join(permissions))))
+
+
+class StatusLine(NamedTuple):
+    """A status with a phrase of its own.
+
+    Attributes:
+        status: The status.
+        phrase: The reason phrase, which some clients read; empty: the usual one.
+    """
+
+    status: HTTPStatus
+    phrase: str = ""
+
 
 class Reply(NamedTuple):
     """The answer of a handler.
 
     Attributes:
-        body: What becomes the JSON body; None: no body.
+        body: What becomes the body; None: no body.
         etag: Entity tag of the one resource that the body shows; empty: none.
         location: Path of the resource that was created; empty: none.
+        status_line: In place of the route's status; None: that one.
+        headers: Further headers; None: no others.
     """
 
     body: object = None
     etag: str = ""
     location: str = ""
+    status_line: StatusLine | None = None
+    headers: Mapping[str, str] | None = None

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gateway.failures import REQUIRED, Failure, Violation, invalid, not_found
+from gateway.spelling import speller
 
 INVALID_BODY = "INVALID_BODY"
 INVALID_PARAMETER = "INVALID_PARAMETER"
@@ -39,19 +40,18 @@ def violation_of(error: msgspec.ValidationError) -> Violation:
     return Violation(path, what[:1].lower() + what[1:].replace("`", ""))
 
 
-def json_body(kind: type[T]) -> Callable[[bytes], T]:
-    """Returns the reader of JSON bodies of the type. It raises Failure."""
-    decode = msgspec.json.Decoder(kind).decode
+def json_body(kind: type[T], *, any_case: bool = False) -> Callable[[bytes], T]:
+    """Returns the reader of JSON bodies of the type. It raises Failure.
+
+    Args:
+        kind: The type.
+        any_case: Whether members are found in any case of letters, and null is as good as absent.
+    """
+    decode = _in_any_case(kind) if any_case else _as_written(kind)
 
     def read(body: bytes) -> T:
         try:
-            try:
-                return decode(body)
-            except msgspec.ValidationError as error:
-                if "got `float`" not in str(error):
-                    raise
-                # JSON has one kind of number: 17.0 is the integer 17 (RFC 8259 section 6, JSON Schema "integer").
-                return msgspec.convert(_with_integers(msgspec.json.decode(body)), kind)
+            return decode(body)
         except msgspec.ValidationError as error:
             raise invalid(INVALID_BODY, violation_of(error)) from None
         except msgspec.DecodeError as error:
@@ -62,6 +62,26 @@ def json_body(kind: type[T]) -> Callable[[bytes], T]:
             raise _malformed("the body is nested too deeply") from None
 
     return read
+
+
+def _as_written(kind: type[T]) -> Callable[[bytes], T]:
+    decode_typed = msgspec.json.Decoder(kind).decode
+
+    def decode(body: bytes) -> T:
+        try:
+            return decode_typed(body)
+        except msgspec.ValidationError as error:
+            if "got `float`" not in str(error):
+                raise
+            # JSON has one kind of number: 17.0 is the integer 17 (RFC 8259 section 6, JSON Schema "integer").
+            return msgspec.convert(_with_integers(msgspec.json.decode(body)), kind)
+
+    return decode
+
+
+def _in_any_case(kind: type[T]) -> Callable[[bytes], T]:
+    respell = speller(kind, INVALID_BODY)
+    return lambda body: msgspec.convert(_with_integers(respell(msgspec.json.decode(body))), kind)
 
 
 def form_body(kind: type[T]) -> Callable[[bytes], T]:

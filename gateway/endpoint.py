@@ -21,7 +21,7 @@ from multidict import CIMultiDict, istr
 
 from almoner.v1.directory_service_pb2 import WhoAmIRequest
 from gateway import decoding
-from gateway.call import Call, Metadata, Reply, Services
+from gateway.call import REQUIRED_PERMISSIONS, Call, Metadata, Reply, Services
 from gateway.failures import Failure, Violation, from_rpc, invalid, unexpected
 from gateway.routing import Dialect, Refused, Route
 
@@ -38,14 +38,15 @@ TRACE_HEADERS = (istr("traceparent"), istr("tracestate"))
 SERVER = "almoner"
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
-REQUIRED_PERMISSIONS = "almoner-required-permissions"
+REQUIRED_SCOPES = "almoner-required-scopes"
 ON_BEHALF_OF = "almoner-on-behalf-of"
 
 # Unique like a UUID, but without asking the kernel for randomness at every request: an id is no secret.
 _PROCESS = os.urandom(8).hex()
 _NUMBERS = itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_ENCODE = msgspec.json.Encoder().encode
+_NOT_PHRASE = re.compile(r"[^ -~]")
+_LONGEST_PHRASE = 1024
 
 
 def request_id_of(request: web.BaseRequest) -> str:
@@ -61,14 +62,23 @@ def is_metadata(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
+def phrase_of(text: str) -> str | None:
+    """Returns a text as the reason phrase of a status line (RFC 9112 section 4); None for the usual one.
+
+    What is not printable ASCII becomes a question mark, so that no text can end the line.
+    """
+    return _NOT_PHRASE.sub("?", text[:_LONGEST_PHRASE]) or None
+
+
 def refuse(dialect: Dialect, refused: Refused) -> web.Response:
     """Returns the dialect's answer to a failure."""
     failure = refused.failure
-    status, body = dialect.errors.render(refused)
+    status, body, reason = dialect.errors.render(refused)
     headers = {
         hdrs.CONTENT_TYPE: dialect.errors.content_type,
         hdrs.CACHE_CONTROL: "no-store",
         hdrs.SERVER: SERVER,
+        **dialect.headers,
         **dict.fromkeys(dialect.request_id_headers, refused.request_id),
     }
     if status == HTTPStatus.UNAUTHORIZED:
@@ -77,7 +87,10 @@ def refuse(dialect: Dialect, refused: Refused) -> web.Response:
         headers[hdrs.RETRY_AFTER] = str(failure.retry_after)
     if failure.allow:
         headers[hdrs.ALLOW] = failure.allow
-    return web.Response(status=status, body=_ENCODE(body), headers=headers)
+    if body is None:
+        del headers[hdrs.CONTENT_TYPE]
+    content = None if body is None else dialect.errors.encode(body)
+    return web.Response(status=status, reason=phrase_of(reason), body=content, headers=headers)
 
 
 class Endpoint:
@@ -92,14 +105,19 @@ class Endpoint:
         # aiohttp spells header names that are istr fastest.
         self._request_id_headers = tuple(istr(name) for name in dialect.request_id_headers)
         self._writes = route.method != hdrs.METH_GET
-        self._headers = CIMultiDict({hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER})
+        self._encode = dialect.encode
+        self._headers = CIMultiDict({hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER, **dialect.headers})
         if route.reply is not None:
             self._headers[hdrs.CONTENT_TYPE] = dialect.content_type
-        self._demands: Metadata = ((REQUIRED_PERMISSIONS, ",".join(route.demands)),) if route.demands else ()
+        self._demands: Metadata = tuple(
+            (key, ",".join(names))
+            for key, names in ((REQUIRED_PERMISSIONS, route.demands), (REQUIRED_SCOPES, route.scopes))
+            if names
+        )
         self._read_path = _maybe(route.path_parameters, lambda kind: decoding.path_parameters(kind, route.resource))
         self._read_query = _maybe(route.query, decoding.query_string)
         self._no_query = None if route.query is None else _default(route.query)
-        self._read_json = _maybe(route.body, decoding.json_body)
+        self._read_json = _maybe(route.body, lambda kind: decoding.json_body(kind, any_case=route.any_case))
         self._read_form = _maybe(route.body if route.form else None, decoding.form_body)
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -107,7 +125,7 @@ class Endpoint:
         request_id = request_id_of(request)
         try:
             reply = await self._reply(request, request_id)
-            body = None if reply.body is None else _ENCODE(reply.body)
+            body = None if reply.body is None else self._encode(reply.body)
             response = web.Response(status=self._status, body=body, headers=self._headers)
             for name in self._request_id_headers:
                 response.headers[name] = request_id
@@ -115,6 +133,10 @@ class Endpoint:
                 response.headers[hdrs.ETAG] = reply.etag
             if reply.location:
                 response.headers[hdrs.LOCATION] = reply.location
+            if reply.status_line is not None:
+                response.set_status(reply.status_line.status, phrase_of(reply.status_line.phrase))
+            if reply.headers is not None:
+                response.headers.update(reply.headers)
             return response
         except Failure as failure:
             return self._refuse(failure, request_id)

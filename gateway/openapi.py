@@ -110,9 +110,39 @@ class _Schemas:
         kinds = list(dict.fromkeys(_body_types(dialects)))
         references, self.components = msgspec.json.schema_components(kinds, ref_template=REF_TEMPLATE)
         self._references: dict[Any, Json] = dict(zip(kinds, references, strict=True))
+        for dialect in dialects:
+            for route in dialect.routes:
+                if route.any_case and route.body is not None:
+                    self._let_be_null(self.of(route.body))
 
     def of(self, kind: Any) -> Json:
         return self._references[kind]
+
+    def _let_be_null(self, schema: Any) -> None:
+        """Adds null to every member that may be absent, of the type that is referred to and of those within it."""
+        for reference in _references_in(schema):
+            component = self.components[reference.rpartition("/")[2]]
+            properties: Json = component.get("properties", {})
+            for name, member in properties.items():
+                if name not in component.get("required", ()) and _NULL not in member.get("anyOf", ()):
+                    described = {key: member[key] for key in ("description", "default") if key in member}
+                    rest = {key: value for key, value in member.items() if key not in described}
+                    alternatives = rest["anyOf"] if rest.keys() == {"anyOf"} else [rest]
+                    properties[name] = {"anyOf": [*alternatives, _NULL], **described}
+                self._let_be_null(member)
+
+
+_NULL: Json = {"type": "null"}
+
+
+def _references_in(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(reference := schema.get("$ref"), str):
+            yield reference
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _references_in(part)
 
 
 def _body_types(dialects: Iterable[Dialect]) -> Iterator[Any]:
@@ -131,11 +161,13 @@ def _operation(dialect: Dialect, route: Route, schemas: _Schemas) -> Json:
         "responses": {str(int(route.status)): _success(dialect, route, schemas)},
         "security": [] if route.anonymous else [{name: []} for name in dialect.security],
     }
+    if route.also is not None:
+        operation["responses"][str(int(route.also))] = _success(dialect, route, schemas)
     parameters = [*_parameters(route.path_parameters, "path"), *_parameters(route.query, "query")]
     if parameters:
         operation["parameters"] = parameters
     if route.body is not None:
-        content = {"schema": schemas.of(route.body)}
+        content = {"schema": {**schemas.of(route.body), **route.body_schema}}
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if route.form else [])]
         operation["requestBody"] = {
             "required": route.body_required,
@@ -153,7 +185,8 @@ def _operation_id(dialect: Dialect, route: Route) -> str:
 
 def _description(route: Route) -> str:
     demanded = f"Demands {', '.join(route.demands)}." if route.demands else ""
-    sentences = (f"Source: {route.source}.", demanded, CONDITIONAL if route.conditional else "")
+    scoped = f"An access token needs the scope {', '.join(route.scopes)}." if route.scopes else ""
+    sentences = (f"Source: {route.source}.", demanded, scoped, CONDITIONAL if route.conditional else "")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -176,7 +209,10 @@ def _parameters(kind: type[msgspec.Struct] | None, place: str) -> Iterator[Json]
 def _success(dialect: Dialect, route: Route, schemas: _Schemas) -> Json:
     response: Json = {"description": route.status.phrase, "headers": _request_id_headers(dialect)}
     if route.etag:
-        response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+        always = not dialect.errors.within_success
+        response["headers"]["ETag"] = (
+            {"$ref": "#/components/headers/ETag"} if always else {**HEADERS["ETag"], "required": False}
+        )
     if route.location:
         response["headers"]["Location"] = {"$ref": "#/components/headers/Location"}
     if route.reply is not None:
@@ -190,11 +226,10 @@ def _failure(dialect: Dialect, status: HTTPStatus, form: ErrorForm, schemas: _Sc
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/Challenge"}
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    return {
-        "description": status.phrase,
-        "headers": headers,
-        "content": {_media_type(form.content_type): {"schema": schemas.of(form.body)}},
-    }
+    response: Json = {"description": status.phrase, "headers": headers}
+    if status not in form.bodiless:
+        response["content"] = {_media_type(form.content_type): {"schema": schemas.of(form.body)}}
+    return response
 
 
 def _failure_statuses(route: Route) -> list[HTTPStatus]:

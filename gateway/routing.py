@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from aiohttp import hdrs
 from multidict import CIMultiDictProxy
 
 from gateway.call import Call, Reply
 
 if TYPE_CHECKING:
-    import msgspec
-
     from gateway.failures import Failure
 
 Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
 Credentials = Callable[[CIMultiDictProxy[str]], str | None]
+Encode = Callable[[Any], bytes]
 
 JSON = "application/json"
+ENCODE_JSON: Encode = msgspec.json.Encoder().encode
 
 _SLASHES = re.compile("/+")
 
@@ -39,6 +40,7 @@ class Route:
         source: The document, or the section of the dialect's contract, that describes it.
         reply: Type of the body of the answer; None: no body.
         status: Status of a success.
+        also: Another status of a success; None: none.
         path_parameters: Type of the path parameters.
         query: Type of the query parameters.
         body: Type of the body.
@@ -46,6 +48,9 @@ class Route:
         form: Whether the body may also be an HTML form, as its Content-Type says.
         resource: Reason of the failure when the path names nothing, for example PROFILE_NOT_FOUND.
         demands: Permissions that the caller must hold beside those of the calls made.
+        scopes: Scopes that the caller's access token must have, if it is one that was issued here.
+        any_case: Whether members of the body are found in any case of letters, and null is as good as absent.
+        body_schema: Keywords of JSON Schema that hold of the body beyond its type; the handler sees to them.
         on_behalf_of: The query parameter that names the user to act for; empty: none.
         anonymous: Whether it is served without credentials.
         etag: Whether a success carries an ETag.
@@ -61,6 +66,7 @@ class Route:
     source: str
     reply: Any = None
     status: HTTPStatus = HTTPStatus.OK
+    also: HTTPStatus | None = None
     path_parameters: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
@@ -68,6 +74,9 @@ class Route:
     form: bool = False
     resource: str = "NOT_FOUND"
     demands: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    any_case: bool = False
+    body_schema: Mapping[str, Any] = field(default_factory=dict)
     on_behalf_of: str = ""
     anonymous: bool = False
     etag: bool = False
@@ -77,10 +86,17 @@ class Route:
 
 
 class Refusal(NamedTuple):
-    """A failure in a dialect's form: status and body."""
+    """A failure in a dialect's form.
+
+    Attributes:
+        status: HTTP status.
+        body: What becomes the body; None: no body.
+        reason: Reason phrase of the status line; empty: the usual one.
+    """
 
     status: HTTPStatus
     body: object
+    reason: str = ""
 
 
 class Refused(NamedTuple):
@@ -106,14 +122,20 @@ class ErrorForm:
         render: Words a failure.
         challenge: WWW-Authenticate header of a 401 (RFC 9110 section 11.6.1).
         content_type: Media type of the body.
+        encode: Makes the body.
+        bodiless: Statuses whose failures have no body.
         missing_reference: Status where a body refers to what does not exist.
+        within_success: Whether some failures have the status of a success and its type of body.
     """
 
     body: Any
     render: Callable[[Refused], Refusal]
     challenge: str
     content_type: str = JSON
+    encode: Encode = ENCODE_JSON
+    bodiless: tuple[HTTPStatus, ...] = ()
     missing_reference: HTTPStatus = HTTPStatus.CONFLICT
+    within_success: bool = False
 
 
 def authorization_header(headers: CIMultiDictProxy[str]) -> str | None:
@@ -135,6 +157,8 @@ class Dialect:
         security: Security schemes of the OpenAPI document; any one of them suffices.
         credentials: Finds the value of the authorization metadata in the headers.
         content_type: Media type of successful bodies.
+        encode: Makes successful bodies.
+        headers: Headers of every answer beside those that all dialects have.
         request_id_headers: Headers that carry the request id back.
         ignores_case: Whether paths without parameters are found in any spelling, doubled slashes included.
     """
@@ -148,6 +172,8 @@ class Dialect:
     security: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     credentials: Credentials = authorization_header
     content_type: str = JSON
+    encode: Encode = ENCODE_JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
     request_id_headers: tuple[str, ...] = ("X-Request-Id",)
     ignores_case: bool = False
 

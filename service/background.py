@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.audit import rules as audit
 from service.clock import HOUR
 from service.errors import StorageUnavailable
+from service.grants import housekeeping
 from service.rpc import once
 
 if TYPE_CHECKING:
@@ -47,7 +48,14 @@ class Background:
     """The tasks of one service."""
 
     def __init__(
-        self, *, store: Store, keyring: Keyring, clock: Clock, health: HealthServicer, keep_replies: int
+        self,
+        *,
+        store: Store,
+        keyring: Keyring,
+        clock: Clock,
+        health: HealthServicer,
+        keep_replies: int,
+        keep_grants: int,
     ) -> None:
         """Prepares the tasks.
 
@@ -57,12 +65,14 @@ class Background:
             clock: The time.
             health: What is told whether the database answers.
             keep_replies: Hours for which a request id is remembered.
+            keep_grants: Hours for which a grant is kept after its end.
         """
         self._store = store
         self._keyring = keyring
         self._clock = clock
         self._health = health
         self._keep_replies = keep_replies * HOUR
+        self._keep_grants = keep_grants * HOUR
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -94,6 +104,14 @@ class Background:
     async def _tidy(self) -> None:
         before = self._clock() - self._keep_replies
         await self._store.write(lambda tx: once.forget_before(tx, before))
+        await self._tidy_grants()
+
+    async def _tidy_grants(self) -> None:
+        """Drops what has ended, some rows in each write: those of others get their turn in between."""
+        now = self._clock()
+        for stale in housekeeping.stale_at(now, self._keep_grants):
+            while await self._store.read(stale.exists) and await self._store.sweep(stale.drop_some):
+                pass
 
     async def _follow_database(self) -> None:
         serving = False

@@ -44,6 +44,22 @@ class Reason(StrEnum):
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     INTERNAL = "INTERNAL"
     WRONG_KIND = "WRONG_KIND"
+    ACCESS_RULE_NOT_FOUND = "ACCESS_RULE_NOT_FOUND"
+    GRANT_NOT_FOUND = "GRANT_NOT_FOUND"
+    JWT_MAPPING_NOT_FOUND = "JWT_MAPPING_NOT_FOUND"
+    SCOPE_MISSING = "SCOPE_MISSING"
+    SCOPE_REFUSED = "SCOPE_REFUSED"
+    GRANT_REFUSED = "GRANT_REFUSED"
+    GRANT_TYPE_REFUSED = "GRANT_TYPE_REFUSED"
+    CLIENT_INVALID = "CLIENT_INVALID"
+    ASSERTION_INVALID = "ASSERTION_INVALID"
+    ISSUER_UNAVAILABLE = "ISSUER_UNAVAILABLE"
+    TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105 - the name of an error
+    REFRESH_TOKEN_REUSED = "REFRESH_TOKEN_REUSED"  # noqa: S105 - the name of an error
+    AUTHORIZATION_PENDING = "AUTHORIZATION_PENDING"
+    SLOW_DOWN = "SLOW_DOWN"
+    AUTHORIZATION_DENIED = "AUTHORIZATION_DENIED"
+    DEVICE_CODE_EXPIRED = "DEVICE_CODE_EXPIRED"
 
 
 class Violation(NamedTuple):
@@ -61,9 +77,11 @@ class DomainError(Exception):
         reason: Machine-readable reason.
         metadata: Facts of the message for machines (AIP-193).
         violations: The members of the request at fault, if input was.
+        retry_after: Seconds after which to try again; 0: nothing is said about it.
     """
 
     code: ClassVar[str] = "UNKNOWN"
+    retry_after: int = 0
 
     def __init__(
         self,
@@ -178,12 +196,24 @@ class FailedPrecondition(DomainError):
 
 
 class TooManyAttempts(DomainError):
-    """Too many password checks are waiting already."""
+    """Too many password checks are waiting already, or too much else is."""
+
+    code = "RESOURCE_EXHAUSTED"
+    retry_after = 1
+
+    def __init__(self, message: str = "too many password checks are waiting; try again") -> None:
+        super().__init__(Reason.TOO_MANY_ATTEMPTS, message)
+
+
+class SlowDown(DomainError):
+    """A device asks more often than it was told to (RFC 8628 section 3.5)."""
 
     code = "RESOURCE_EXHAUSTED"
 
-    def __init__(self) -> None:
-        super().__init__(Reason.TOO_MANY_ATTEMPTS, "too many password checks are waiting; try again")
+    def __init__(self, interval: int) -> None:
+        """`interval` is in seconds."""
+        super().__init__(Reason.SLOW_DOWN, f"ask every {interval} seconds")
+        self.retry_after = interval
 
 
 class DeadlineExceeded(DomainError):
@@ -205,3 +235,16 @@ class StorageUnavailable(DomainError):
 
     def __init__(self) -> None:
         super().__init__(Reason.STORAGE_UNAVAILABLE, "the database is not available; try again")
+
+
+class IssuerUnavailable(DomainError):
+    """The keys of the issuer of a JWT cannot be had."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(
+            Reason.ISSUER_UNAVAILABLE,
+            "the keys of the issuer cannot be had; the log says why",
+            metadata={"issuer": issuer},
+        )

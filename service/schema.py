@@ -6,6 +6,7 @@ from __future__ import annotations
 from service.applications import tables as applications
 from service.audit import tables as audit
 from service.directory import tables as directory
+from service.grants import tables as grants
 from service.profiles import tables as profiles
 from service.rpc import tables as rpc
 from service.storage import facts
@@ -14,5 +15,5 @@ from service.storage.tables import StoredRow
 METADATA = StoredRow.metadata
 """Metadata of every table."""
 
-TABLE_MODULES = (applications, audit, directory, facts, profiles, rpc)
+TABLE_MODULES = (applications, audit, directory, facts, grants, profiles, rpc)
 """The modules that define tables."""

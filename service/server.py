@@ -17,11 +17,16 @@ from almoner.v1 import (
     application_service_pb2_grpc,
     directory_service_pb2,
     directory_service_pb2_grpc,
+    grant_service_pb2,
+    grant_service_pb2_grpc,
     profile_service_pb2,
     profile_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
 )
 from service.access.authentication import Authenticator
 from service.applications.rpc import ApplicationServicer
+from service.applications.secrets import ClientAuthenticator
 from service.background import Background
 from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
@@ -31,7 +36,12 @@ from service.crypto.tokens import new_api_token
 from service.directory.bootstrap import FirstCredentials, bootstrap, is_empty
 from service.directory.logins import DirectoryLogins
 from service.directory.rpc import DirectoryServicer
+from service.grants.credentials import Credentials
+from service.grants.grant_rpc import GrantServicer
+from service.grants.issuers import IssuerKeys
+from service.grants.token_rpc import TokenServicer
 from service.local_channel import LocalChannel
+from service.outgoing import Outgoing
 from service.profiles.rpc import ProfileServicer
 from service.rpc import interceptors
 from service.rpc.units import Units
@@ -48,6 +58,8 @@ SERVICES: Final = tuple(
         (profile_service_pb2, "ProfileService"),
         (application_service_pb2, "ApplicationService"),
         (directory_service_pb2, "DirectoryService"),
+        (grant_service_pb2, "GrantService"),
+        (token_service_pb2, "TokenService"),
     )
 )
 """Full names of the services of the API."""
@@ -89,20 +101,33 @@ class Service:
             cache=CredentialCache(clock),
             clock=clock,
         )
+        self._outgoing = Outgoing(
+            allow_http=settings.outgoing_allow_http, allow_private=settings.outgoing_allow_private
+        )
+        self._issuers = IssuerKeys(self._outgoing, clock)
+        authentication = interceptors.AuthenticationInterceptor(authenticator)
         self.interceptors = (
             interceptors.TelemetryInterceptor(access_log=settings.access_log),
             interceptors.ErrorInterceptor(),
             interceptors.DeadlineInterceptor(settings.rpc_timeout),
-            interceptors.AuthenticationInterceptor(authenticator),
+            authentication,
             interceptors.ValidationInterceptor(),
         )
         self._units = Units(store, keyring, clock)
+        self._tokens = TokenServicer(
+            units=self._units,
+            clients=ClientAuthenticator(store=store, keyring=keyring, passwords=self.passwords, clock=clock),
+            credentials=Credentials(store=store, authenticator=authenticator, issuers=self._issuers, clock=clock),
+            find_caller=authentication.caller_of,
+            clock=clock,
+        )
         self.background = Background(
             store=store,
             keyring=keyring,
             clock=clock,
             health=self.health,
             keep_replies=settings.request_id_retention,
+            keep_grants=settings.grant_retention,
         )
 
     def local_channel(self) -> LocalChannel:
@@ -168,6 +193,8 @@ class Service:
     async def close(self) -> None:
         """Ends what runs, after the calls have ended."""
         await self.background.stop()
+        await self._issuers.close()
+        await self._outgoing.close()
         self.passwords.close()
         await self.store.close()
 
@@ -180,6 +207,8 @@ class Service:
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryServicer(self._units, self.passwords), to
         )
+        grant_service_pb2_grpc.add_GrantServiceServicer_to_server(GrantServicer(self._units), to)
+        token_service_pb2_grpc.add_TokenServiceServicer_to_server(self._tokens, to)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, to)
 
 

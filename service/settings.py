@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, ge
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ def _checked_address(listen: str) -> str:
     return listen
 
 
+_Address = Annotated[str, AfterValidator(_checked_address)]
+
+
 def _checked_address_or_socket(listen: str) -> str:
     if listen.startswith("unix:"):
         if not listen.removeprefix("unix:"):
@@ -73,6 +76,23 @@ def _checked_address_or_socket(listen: str) -> str:
         return _checked_address(listen)
     except ValueError:
         raise ValueError(f"{listen!r} is neither HOST:PORT nor unix:PATH") from None
+
+
+def _has_key(key_file: Path | None, info: ValidationInfo) -> Path | None:
+    certificate_file = info.data.get("tls_certificate_file")
+    if key_file is None and certificate_file is not None:
+        raise ValueError("must be set with ALMONER_TLS_CERTIFICATE_FILE: the key of that certificate")
+    if key_file is not None and certificate_file is None:
+        raise ValueError("is of no use without ALMONER_TLS_CERTIFICATE_FILE")
+    if key_file is not None and info.data.get("tls_self_signed"):
+        raise ValueError("cannot be used together with ALMONER_TLS_SELF_SIGNED")
+    return key_file
+
+
+def _has_certificate(listen: str | None, info: ValidationInfo) -> str | None:
+    if listen is not None and not (info.data.get("tls_self_signed") or info.data.get("tls_certificate_file")):
+        raise ValueError("needs a certificate: ALMONER_TLS_CERTIFICATE_FILE with its key, or ALMONER_TLS_SELF_SIGNED")
+    return listen
 
 
 def _checked_token(token: SecretStr) -> SecretStr:
@@ -86,6 +106,9 @@ def _checked_token(token: SecretStr) -> SecretStr:
 
 def _expanded(path: Path) -> Path:
     return path.expanduser()
+
+
+_File = Annotated[Path, AfterValidator(_expanded)]
 
 
 def _normalized_database_url(url: str) -> str:
@@ -160,8 +183,8 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    data_dir: Annotated[Path, AfterValidator(_expanded)] = Field(
-        default=Path("./data"), description="Directory of the database and the keyring."
+    data_dir: _File = Field(
+        default=Path("./data"), description="Directory of the database, the keyring and the self-signed certificates."
     )
     database_url: Annotated[str, AfterValidator(_normalized_database_url)] = Field(
         default_factory=lambda data: f"{_SQLITE_PREFIX}{data['data_dir'] / 'almoner.db'}",
@@ -170,15 +193,42 @@ class Settings(BaseSettings):
         # It may hold a password.
         repr=False,
     )
-    keyring_file: Annotated[Path, AfterValidator(_expanded)] = Field(
+    keyring_file: _File = Field(
         default_factory=lambda data: data["data_dir"] / "keyring.json",
         description="File of the keys that seal and digest secrets; made at the first start.",
     )
-    rest_listen: Annotated[str, AfterValidator(_checked_address)] = Field(
-        default="127.0.0.1:8080", description="HOST:PORT of the REST gateway."
-    )
+    rest_listen: _Address = Field(default="127.0.0.1:8080", description="HOST:PORT of the REST gateway.")
     grpc_listen: Annotated[str, AfterValidator(_checked_address_or_socket)] = Field(
         default="127.0.0.1:50051", description="HOST:PORT or unix:PATH of the gRPC service."
+    )
+    tls_self_signed: bool = Field(
+        default=False,
+        description="For development: make a certificate authority (DATA_DIR/tls/ca.crt) and a certificate for "
+        "localhost, 127.0.0.1 and ::1, and use it for TLS.",
+    )
+    tls_certificate_file: _File | None = Field(
+        default=None,
+        description="PEM file of the certificate of the TLS listeners, with its chain; followed when it changes.",
+    )
+    tls_key_file: Annotated[_File | None, AfterValidator(_has_key)] = Field(
+        default=None, validate_default=True, description="PEM file of the certificate's key, without a password."
+    )
+    tls_client_ca_file: _File | None = Field(
+        default=None,
+        description="PEM file of the authorities of client certificates, which the TLS listener of REST then asks for; "
+        "a client may still come without one.",
+    )
+    rest_tls_listen: Annotated[_Address | None, AfterValidator(_has_certificate)] = Field(
+        default_factory=lambda data: "127.0.0.1:8443" if data["tls_self_signed"] else None,
+        description="HOST:PORT of the REST gateway over TLS, beside the plain one.",
+    )
+    grpc_tls_listen: Annotated[_Address | None, AfterValidator(_has_certificate)] = Field(
+        default=None, description="HOST:PORT of the gRPC service over TLS, beside the plain one."
+    )
+    service_ca_file: _File | None = Field(
+        default=None,
+        description="PEM file of the authority of the service's certificate, for serve-gateway alone: its channel to "
+        "the service is then TLS.",
     )
     bootstrap_admin_password: SecretStr | None = Field(
         default=None,
@@ -190,7 +240,7 @@ class Settings(BaseSettings):
         "printed once if unset.",
     )
     reflection: bool = Field(default=True, description="Offer gRPC server reflection.")
-    metrics_listen: Annotated[str, AfterValidator(_checked_address)] | None = Field(
+    metrics_listen: _Address | None = Field(
         default=None,
         description="HOST:PORT of Prometheus metrics, at /metrics and without authentication; the worker of index N "
         "takes PORT + N.",
@@ -218,6 +268,14 @@ class Settings(BaseSettings):
     request_id_retention: int = Field(
         default=24, ge=1, description="Hours that the result of a request with a request_id is kept for its repetition."
     )
+    grant_retention: int = Field(
+        default=720, ge=1, description="Hours that a grant is kept after it has expired or was revoked."
+    )
+    outgoing_allow_http: bool = Field(default=False, description="Also fetch documents of JWT issuers over plain http.")
+    outgoing_allow_private: bool = Field(
+        default=False,
+        description="Also connect to JWT issuers at addresses of private networks, this machine among them.",
+    )
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -225,6 +283,11 @@ class Settings(BaseSettings):
         if not self.database_url.startswith(_SQLITE_PREFIX):
             return None
         return Path(self.database_url.removeprefix(_SQLITE_PREFIX))
+
+    @property
+    def tls_directory(self) -> Path:
+        """Where the self-signed certificates are kept."""
+        return self.data_dir / "tls"
 
     @property
     def shown_database_url(self) -> str:
@@ -265,6 +328,12 @@ _DEFAULT_TEXTS: Final = {
     "bootstrap_admin_password": "generated",
     "bootstrap_api_token": "generated",
     "metrics_listen": "off",
+    "tls_certificate_file": "none",
+    "tls_key_file": "none",
+    "tls_client_ca_file": "none",
+    "rest_tls_listen": "off, or 127.0.0.1:8443 with ALMONER_TLS_SELF_SIGNED",
+    "grpc_tls_listen": "off",
+    "service_ca_file": "none",
     "log_format": "json, or console on a terminal",
 }
 

@@ -27,3 +27,16 @@ class Work(NamedTuple):
     now: int
     keyring: Keyring
     request_id: str
+
+
+class AnonymousWork(NamedTuple):
+    """A unit of work that nobody has logged in for: what the call brings says whose it is. Members as in `Work`."""
+
+    tx: Tx
+    now: int
+    keyring: Keyring
+    request_id: str
+
+    def by(self, caller: Caller) -> Work:
+        """Returns the same unit as the work of a caller."""
+        return Work(self.tx, caller, self.now, self.keyring, self.request_id)

@@ -16,7 +16,14 @@ import pytest
 from grpc_health.v1 import health_pb2
 from prometheus_client import REGISTRY
 
-from almoner.v1 import application_service_pb2, directory_pb2, directory_service_pb2, error_reason_pb2
+from almoner.v1 import (
+    application_service_pb2,
+    directory_pb2,
+    directory_service_pb2,
+    error_reason_pb2,
+    grant_service_pb2,
+    token_service_pb2,
+)
 from almoner.v1 import profile_service_pb2 as profile_service
 from gateway.dialects import DIALECTS
 from gateway.dialects.hdp.errors import WORDINGS
@@ -30,6 +37,8 @@ from service.directory.bootstrap import BUILT_IN_ROLES
 from service.directory.queries import ORGANIZATIONS
 from service.directory.user_queries import USERS
 from service.errors import InvalidFilter
+from service.grants.access_rule_queries import ACCESS_RULES
+from service.grants.grant_queries import GRANTS
 from service.listing.filter_grammar import parse_filter
 from service.listing.filter_sql import filter_clause
 from service.profiles.link_queries import LINKS
@@ -154,7 +163,13 @@ def test_the_readme_has_every_setting_with_flag_default_and_help() -> None:
 
 def test_the_readme_has_every_method() -> None:
     table = {service: methods.split(", ") for service, methods in rows(README, "gRPC service", "methods")}
-    modules = (profile_service, application_service_pb2, directory_service_pb2)
+    modules = (
+        profile_service,
+        application_service_pb2,
+        directory_service_pb2,
+        grant_service_pb2,
+        token_service_pb2,
+    )
     services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
 
     for service in services:
@@ -260,6 +275,8 @@ LISTS: dict[str, Any] = {
     "applications": APPLICATIONS,
     "users": USERS,
     "organizations": ORGANIZATIONS,
+    "access rules": ACCESS_RULES,
+    "grants": GRANTS,
 }
 
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.dialects.hdp import HDP
+from gateway.dialects.venafi import VENAFI
+from gateway.dialects.venafi.activation import ACTIVATION_PAGE
+from gateway.dialects.venafi.vedauth import VEDAUTH
 from gateway.dialects.workato import WORKATO
 
 if TYPE_CHECKING:
     from gateway.routing import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO)
+DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO, VENAFI, VEDAUTH, ACTIVATION_PAGE)

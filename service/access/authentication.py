@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is calling: Basic (RFC 7617) and Bearer (RFC 6750) credentials, checked against the directory.
 
+A bearer token is an API token of a user, or an access token that was issued to a client application for them.
+
 The stored half of a login is read for every request, so a user who is locked, changed or deleted is so at once and on
 every replica. What is remembered is only that a password fitted a digest.
 """
@@ -9,8 +11,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from service.errors import Reason, Unauthenticated
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from service.storage.store import Store, Tx
 
 API_TOKEN_DIGEST = "api-token"  # noqa: S105 - the purpose of a digest
+ACCESS_TOKEN_DIGEST = "access-token"  # noqa: S105 - the purpose of a digest
+_ACCESS_TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
+"""16 bytes in base64, which no generated API token is."""
 MOST_CREDENTIALS = 8192
 """Characters of an authorization header at the most."""
 
@@ -32,7 +38,7 @@ class Login:
     """What is stored about a credential's user.
 
     Attributes:
-        caller: The user with all they hold.
+        caller: The user with all they hold, or all that the scopes of their access token allow of it.
         allowed: Whether user and organization are active.
         expires: When the credential ends, epoch microseconds; 0: never.
         password_digest: argon2id digest; empty: no login by password.
@@ -55,6 +61,10 @@ class Logins(Protocol):
 
     def by_api_token(self, tx: Tx, digest: bytes) -> Login | None:
         """Finds the login of the user of an API token; `expires` is the token's."""
+        ...
+
+    def by_access_token(self, tx: Tx, digest: bytes) -> Login | None:
+        """Finds the login of the user of an access token that is not revoked, limited to its scopes; see above."""
         ...
 
 
@@ -92,16 +102,23 @@ class Authenticator:
         scheme, _, value = authorization.partition(" ")
         kind = scheme.lower()
         if kind == "basic" and len(value) <= MOST_CREDENTIALS:
-            return await self._by_password(*_user_and_password(value))
+            return await self.by_password(*_user_and_password(value))
         if kind == "bearer" and 0 < len(value) <= MOST_CREDENTIALS:
-            return await self._by_api_token(value.strip())
+            return await self._by_token(value.strip())
         raise Unauthenticated(Reason.CREDENTIALS_MISSING, "credentials are needed: Basic or Bearer")
 
     async def find(self, username: str) -> Login | None:
         """Returns the login of a user by name, without any credential: for acting on their behalf."""
         return await self._store.read(lambda tx: self._logins.by_username(tx, username))
 
-    async def _by_password(self, username: str, password: str) -> Caller:
+    async def by_password(self, username: str, password: str) -> Caller:
+        """Returns the user whose name and password these are.
+
+        Raises:
+            Unauthenticated: nobody may log in with them.
+            TooManyAttempts: too many passwords wait to be checked.
+            StorageUnavailable: the directory cannot be read.
+        """
         login = await self.find(username)
         if login is None or not login.password_digest:
             await self._passwords.verify_nothing()
@@ -112,12 +129,19 @@ class Authenticator:
             self._cache.remember(username, password, user_id=login.caller.user_id, revision=login.credential_revision)
         return self._let_in(login)
 
-    async def _by_api_token(self, token: str) -> Caller:
-        digest = self._keyring.digest(API_TOKEN_DIGEST, token.encode("utf-8", "surrogateescape"))
-        login = await self._store.read(lambda tx: self._logins.by_api_token(tx, digest))
+    async def _by_token(self, token: str) -> Caller:
+        login = await self._store.read(lambda tx: self._find_by_token(tx, token))
         if login is None:
             raise _invalid()
         return self._let_in(login)
+
+    def _find_by_token(self, tx: Tx, token: str) -> Login | None:
+        data = token.encode("utf-8", "surrogateescape")
+        login = None
+        if _ACCESS_TOKEN_FORM.fullmatch(token):
+            login = self._logins.by_access_token(tx, self._keyring.digest(ACCESS_TOKEN_DIGEST, data))
+        # An API token that an operator has chosen may have the other's form.
+        return login or self._logins.by_api_token(tx, self._keyring.digest(API_TOKEN_DIGEST, data))
 
     def _let_in(self, login: Login) -> Caller:
         if not login.allowed or (login.expires and login.expires <= self._clock()):

@@ -28,7 +28,14 @@ class Target(NamedTuple):
     application: int = 0
 
 
-def authorize(caller: Caller, needed: Permission | None, target: Target | None, missing: NotFound | None) -> None:
+def authorize(
+    caller: Caller,
+    needed: Permission | None,
+    target: Target | None,
+    missing: NotFound | None,
+    *,
+    instead: Permission | None = None,
+) -> None:
     """Decides whether the caller may do what takes the permission `needed` to the target.
 
     Args:
@@ -36,13 +43,14 @@ def authorize(caller: Caller, needed: Permission | None, target: Target | None, 
         needed: What it takes; None: reaching the target is enough.
         target: What it is done to; None: it does not exist.
         missing: What to raise where the target does not exist for the caller; None: it is no secret that it exists.
+        instead: Another permission that is as good as `needed`.
 
     Raises:
         PermissionDenied: the caller holds the permission nowhere (which is looked at before existence, so that ids
             cannot be probed), or not where the target is.
         NotFound: `missing`.
     """
-    if needed is not None and not caller.holds_anywhere(needed):
+    if needed is not None and not _holds_anywhere(caller, needed, instead):
         raise denied(needed)
     if target is None:
         if missing is None:
@@ -51,8 +59,12 @@ def authorize(caller: Caller, needed: Permission | None, target: Target | None, 
     held = caller.holds(target.organization, target.application)
     if missing is not None and not _exists_for(caller, held, target):
         raise missing
-    if needed is not None and needed not in held:
+    if needed is not None and needed not in held and instead not in held:
         raise denied(needed)
+
+
+def _holds_anywhere(caller: Caller, needed: Permission, instead: Permission | None) -> bool:
+    return caller.holds_anywhere(needed) or (instead is not None and caller.holds_anywhere(instead))
 
 
 def reaches(caller: Caller, target: Target) -> bool:

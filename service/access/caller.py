@@ -53,6 +53,8 @@ class Caller:
         organization: Number of their organization.
         held_in: What they hold, by place.
         actor: The user who authenticated, where that is another one who acts on behalf of this one.
+        scopes: Scopes of the access token that was shown, which limit what is held (`service.access.scopes.limited`);
+            None: a password or an API token was.
     """
 
     user_id: int
@@ -60,6 +62,7 @@ class Caller:
     organization: int
     held_in: tuple[Held, ...]
     actor: Caller | None = None
+    scopes: frozenset[str] | None = None
 
     def holds(self, organization: int, application: int = 0) -> Permissions:
         """Returns all that the caller may do in an organization, and on one application of it."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Draft:
     """What a caller wants an application to be, or what it is. Empty members are unset.
 
-    Lifetimes are microseconds. `kind` is 0 where the caller names none. A draft of a stored application has no
-    `client_secret`.
+    Lifetimes are microseconds. `kind` is 0 where the caller names none. `renewable` is None where the organization's
+    policy decides. A draft of a stored application has no `client_secret`.
     """
 
     kind: int = 0
@@ -32,12 +32,15 @@ class Draft:
     scope: str = ""
     client_id: str = ""
     client_secret: str = ""
+    vendor: str = ""
+    uri: str = ""
+    required_scopes: tuple[str, ...] = ()
     allowed_scopes: tuple[str, ...] = ()
     grant_types: tuple[int, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     access_token_lifetime: int = 0
     grant_lifetime: int = 0
-    renewable: bool = False
+    renewable: bool | None = None
 
     def __repr__(self) -> str:
         return f"Draft(name={self.name!r})"
@@ -51,7 +54,17 @@ SECRET: Final = "client_secret"  # noqa: S105 - the name of a member
 
 OF_KIND: Final = {
     ApplicationKind.CLIENT: frozenset(
-        {"allowed_scopes", "grant_types", "redirect_uris", "access_token_lifetime", "grant_lifetime", "renewable"}
+        {
+            "vendor",
+            "uri",
+            "required_scopes",
+            "allowed_scopes",
+            "grant_types",
+            "redirect_uris",
+            "access_token_lifetime",
+            "grant_lifetime",
+            "renewable",
+        }
     ),
     ApplicationKind.PROVIDER: frozenset({"provider", "authorize_uri", "token_uri", "scope", "client_id", SECRET}),
 }
@@ -60,7 +73,7 @@ OF_KIND: Final = {
 MEMBERS: Final = SHARED.union(*OF_KIND.values())
 """Names of everything that can be changed: all but the kind."""
 
-_LISTS: Final = ("allowed_scopes", "grant_types", "redirect_uris")
+_LISTS: Final = ("required_scopes", "allowed_scopes", "grant_types", "redirect_uris")
 _PLAIN: Final = tuple(field.name for field in fields(Draft) if field.name != SECRET)
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
@@ -77,6 +90,9 @@ def draft_of(application: StoredApplication) -> Draft:
         token_uri=application.token_uri,
         scope=application.scope,
         client_id=application.client_id,
+        vendor=application.vendor,
+        uri=application.uri,
+        required_scopes=_decode_texts(application.required_scopes),
         allowed_scopes=_decode_texts(application.allowed_scopes),
         grant_types=_decode_numbers(application.grant_types),
         redirect_uris=_decode_texts(application.redirect_uris),

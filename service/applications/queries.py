@@ -10,8 +10,10 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from service.access.caller import PlaceKind
 from service.applications.tables import ApplicationKind, ApplicationRow, ApplicationSecretRow
 from service.directory.tables import OrganizationRow, RoleBindingRow
+from service.grants.tables import AccessRuleRow, GrantRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
+from service.storage.statements import one
 from service.storage.tables import table_of
 
 if TYPE_CHECKING:
@@ -37,12 +39,15 @@ class StoredApplication(Protocol):
     scope: str
     client_id: str
     client_secret: bytes | None
+    vendor: str
+    uri: str
+    required_scopes: str
     allowed_scopes: str
     grant_types: str
     redirect_uris: str
     access_token_lifetime: int
     grant_lifetime: int
-    renewable: bool
+    renewable: bool | None
     secret_count: int
     created: int
     updated: int
@@ -53,6 +58,8 @@ _APPLICATIONS = table_of(ApplicationRow)
 _SECRETS = table_of(ApplicationSecretRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
 _BINDINGS = table_of(RoleBindingRow)
+_RULES = table_of(AccessRuleRow)
+_GRANTS = table_of(GrantRow)
 
 _SECRET_COUNT = (
     select(func.count())
@@ -79,6 +86,9 @@ _DELETE = delete(_APPLICATIONS).where(_APPLICATIONS.c.number == bindparam("numbe
 _UNBIND = delete(_BINDINGS).where(
     _BINDINGS.c.place_kind == PlaceKind.APPLICATION.value, _BINDINGS.c.place_number == bindparam("number")
 )
+_COUNT_RULES = select(func.count()).where(_RULES.c.application_number == bindparam("number"))
+_COUNT_GRANTS = select(func.count()).where(_GRANTS.c.application_number == bindparam("number"))
+_FIND_CLIENT = _FIND_BY_ID.where(_APPLICATIONS.c.kind == ApplicationKind.CLIENT.value)
 _FORGET_OWNER = update(_APPLICATIONS).where(_APPLICATIONS.c.owner_id == bindparam("user_id")).values(owner_id=0)
 
 # Roles can be bound to single applications: to whom they give the right to view, these are their own.
@@ -95,14 +105,16 @@ APPLICATIONS: Listing[StoredApplication] = Listing(
         ),
         "name": Field(_APPLICATIONS.c.name, Kind.TEXT),
         "description": Field(_APPLICATIONS.c.description, Kind.TEXT),
+        "vendor": Field(_APPLICATIONS.c.vendor, Kind.TEXT),
         "provider": Field(_APPLICATIONS.c.provider, Kind.TEXT),
         "client_id": Field(_APPLICATIONS.c.client_id, Kind.TEXT),
         "owner_id": Field(_APPLICATIONS.c.owner_id, Kind.INTEGER),
         "create_time": Field(_APPLICATIONS.c.created, Kind.TIMESTAMP),
         "update_time": Field(_APPLICATIONS.c.updated, Kind.TIMESTAMP),
     },
-    orderable=("number", "id", "name", "provider", "create_time", "update_time"),
+    orderable=("number", "id", "name", "vendor", "provider", "create_time", "update_time"),
     key="number",
+    only_ordered={"access_token_lifetime": Field(_APPLICATIONS.c.access_token_lifetime, Kind.INTEGER)},
     scopes={
         "organization": _APPLICATIONS.c.organization == bindparam("organization"),
         "own": _OWN,
@@ -115,6 +127,11 @@ def find(tx: Tx, key: str | int) -> StoredApplication | None:
     """Returns an application by its id or its number."""
     statement = _FIND_BY_ID if isinstance(key, str) else _FIND_BY_NUMBER
     return cast("StoredApplication | None", tx.execute(statement, {"key": key}).one_or_none())
+
+
+def find_client(tx: Tx, client_id: str) -> StoredApplication | None:
+    """Returns a client application by its id."""
+    return cast("StoredApplication | None", one(tx, object, _FIND_CLIENT, {"key": client_id}))
 
 
 def is_taken(tx: Tx, application_id: str) -> bool:
@@ -143,8 +160,16 @@ def change(tx: Tx, number: int, values: Mapping[str, object]) -> None:
 
 
 def remove(tx: Tx, number: int) -> None:
-    """Deletes an application, which no profile may use any more, with its secrets."""
+    """Deletes an application, which no profile may use any more, with its secrets, access rules and grants."""
     tx.execute(_DELETE, {"number": number})
+
+
+def count_of_client(tx: Tx, number: int) -> dict[str, int]:
+    """Returns how many access rules and grants go with an application, under the names that the audit trail uses."""
+    return {
+        "access_rules_deleted": tx.execute(_COUNT_RULES, {"number": number}).scalar_one(),
+        "grants_deleted": tx.execute(_COUNT_GRANTS, {"number": number}).scalar_one(),
+    }
 
 
 def unbind(tx: Tx, number: int) -> int:

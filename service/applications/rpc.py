@@ -119,12 +119,15 @@ def _draft(application: application_pb2.Application) -> Draft:
         scope=provider.scope,
         client_id=provider.client_id,
         client_secret=provider.client_secret,
+        vendor=client.vendor,
+        uri=client.uri,
+        required_scopes=tuple(client.required_scopes),
         allowed_scopes=tuple(client.allowed_scopes),
         grant_types=tuple(client.grant_types),
         redirect_uris=tuple(client.redirect_uris),
         access_token_lifetime=from_duration(client.access_token_lifetime),
         grant_lifetime=from_duration(client.grant_lifetime),
-        renewable=client.renewable,
+        renewable=client.renewable if client.HasField("renewable") else None,
     )
 
 
@@ -160,6 +163,9 @@ def _application(application: StoredApplication, client_secret: str = "") -> app
 def _client(application: StoredApplication) -> application_pb2.ClientApplication:
     stated = drafts.draft_of(application)
     return application_pb2.ClientApplication(
+        vendor=stated.vendor,
+        uri=stated.uri,
+        required_scopes=stated.required_scopes,
         allowed_scopes=stated.allowed_scopes,
         grant_types=(application_pb2.GrantType.ValueType(number) for number in stated.grant_types),
         redirect_uris=stated.redirect_uris,

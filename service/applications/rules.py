@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 CLIENT_SECRET_DIGEST: Final = "client-secret"  # noqa: S105 - the purpose of a digest
 
-_REACH: Final = frozenset({Permission.APPLICATIONS_VIEW, Permission.APPLICATIONS_MANAGE})
+_REACH: Final = frozenset(
+    {Permission.APPLICATIONS_VIEW, Permission.APPLICATIONS_MANAGE, Permission.APPLICATIONS_UPDATE}
+)
 _VIEW: Final = frozenset({Permission.APPLICATIONS_VIEW, Permission.ADMINISTRATOR})
 
 
@@ -65,8 +67,20 @@ class Created(NamedTuple):
         return f"Created(application={self.application.number})"
 
 
-def get(work: Work, key: str | int, needed: Permission = Permission.APPLICATIONS_VIEW) -> StoredApplication:
+def get(
+    work: Work,
+    key: str | int,
+    needed: Permission = Permission.APPLICATIONS_VIEW,
+    *,
+    instead: Permission | None = None,
+) -> StoredApplication:
     """Returns an application, by id or number, that the caller may do something with.
+
+    Args:
+        work: The unit of work.
+        key: Its id or number.
+        needed: What it takes.
+        instead: What is as good.
 
     Raises:
         PermissionDenied: the permission is missing.
@@ -74,7 +88,7 @@ def get(work: Work, key: str | int, needed: Permission = Permission.APPLICATIONS
     """
     application = queries.find(work.tx, key)
     missing = NotFound(Reason.APPLICATION_NOT_FOUND, f"there is no application {key}", metadata={"id": str(key)})
-    authorize(work.caller, needed, _target_of(application) if application else None, missing)
+    authorize(work.caller, needed, _target_of(application) if application else None, missing, instead=instead)
     if application is None:
         raise missing
     return application
@@ -155,7 +169,9 @@ def create(work: Work, organization_id: str, application_id: str, draft: Draft, 
             "revision": 1,
         },
     )
-    changes = audit.differences({}, {name: value for name, value in drafts.shown(draft).items() if value})
+    changes = audit.differences(
+        {}, {name: value for name, value in drafts.shown(draft).items() if value or value is False}
+    )
     generated = ""
     if draft.kind == ApplicationKind.CLIENT and not secret.public:
         generated = _add_secret(work, number, secret.digest)
@@ -179,13 +195,13 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
         etag: What the application must still be; see `require_etag`.
 
     Raises:
-        PermissionDenied: APPLICATIONS_MANAGE is missing.
+        PermissionDenied: APPLICATIONS_UPDATE is missing, and APPLICATIONS_MANAGE too.
         NotFound: there is no such application for the caller.
         EtagMismatch: it has changed.
         FailedPrecondition: a member belongs to the other kind.
         InvalidField: a required member would be missing.
     """
-    before = get(work, key, Permission.APPLICATIONS_MANAGE)
+    before = get(work, key, Permission.APPLICATIONS_UPDATE, instead=Permission.APPLICATIONS_MANAGE)
     require_etag(etag, before.revision)
     members = _fitting(before, draft, members)
     old = drafts.draft_of(before)
@@ -203,7 +219,7 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
 
 
 def delete(work: Work, key: str | int, etag: str, *, cascade: bool) -> int:
-    """Deletes an application with its secrets and the role bindings on it.
+    """Deletes an application with its secrets, its access rules and grants, and the role bindings on it.
 
     Returns:
         How many profiles were deleted with it.
@@ -224,8 +240,9 @@ def delete(work: Work, key: str | int, etag: str, *, cascade: bool) -> int:
         )
     profiles.remove_of_application(work, number)
     unbound = queries.unbind(work.tx, number)
+    of_client = queries.count_of_client(work.tx, number) if application.kind == ApplicationKind.CLIENT else {}
     queries.remove(work.tx, number)
-    changes = {"profiles_deleted": used, "role_bindings_deleted": unbound}
+    changes = {"profiles_deleted": used, "role_bindings_deleted": unbound, **of_client}
     audit.record(work, "application.delete", f"applications/{number}", application.organization, changes)
     return used
 

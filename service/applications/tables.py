@@ -39,12 +39,15 @@ class ApplicationRow(StoredRow, table=True):
     scope: str
     client_id: str
     client_secret: bytes | None = Field(sa_type=LargeBinary, nullable=True)
+    vendor: str
+    uri: str
+    required_scopes: str
     allowed_scopes: str
     grant_types: str
     redirect_uris: str
     access_token_lifetime: int = Field(sa_type=BigInteger)
     grant_lifetime: int = Field(sa_type=BigInteger)
-    renewable: bool
+    renewable: bool | None = Field(nullable=True)
     created: int = Field(sa_type=BigInteger)
     updated: int = Field(sa_type=BigInteger)
     revision: int

@@ -16,7 +16,9 @@ _RULE: Final = "-" * 72
 
 _LINES: Final = {
     "REST": "http://{}  (OpenAPI: http://{}/openapi.json)",
+    "REST TLS": "https://{}  (OpenAPI: https://{}/openapi.json)",
     "gRPC": "{}",
+    "gRPC TLS": "{}",
     "metrics": "http://{}/metrics",
 }
 
@@ -25,6 +27,8 @@ def ready(settings: Settings, listening: Mapping[str, str], *, database: bool) -
     """Says where the server listens and, if it has a database, where that and the keys are."""
     lines = [f"Almoner {version('almoner')} is ready."]
     lines += [_line(name, _LINES[name].format(address, address)) for name, address in listening.items()]
+    if settings.tls_self_signed and any(name.endswith(" TLS") for name in listening):
+        lines.append(_line("TLS CA", f"{settings.tls_directory / 'ca.crt'}  (what clients must trust)"))
     if settings.workers > 1:
         lines.append(_line("Workers", f"{settings.workers}"))
     if database:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import grpc
     from aiohttp.typedefs import Handler
 
+    from service.command.tls import Tls
     from service.settings import Settings
 
 LAST_BYTES: Final = 1.0
@@ -42,22 +43,27 @@ class Gateway:
         app.middlewares.append(self._count)
         self._runner = Runner(app, shutdown_timeout=LAST_BYTES)
 
-    async def listen(self) -> str:
-        """Serves, and returns the address.
+    async def listen(self, tls: Tls | None = None) -> dict[str, str]:
+        """Serves, over TLS too if there is a certificate and an address for it, and returns names and addresses.
 
         Raises:
-            CommandError: the address cannot be listened on.
+            CommandError: an address cannot be listened on.
         """
         await self._runner.setup()
-        settings = self._settings
-        return await listening.listen_rest(self._runner, settings.rest_listen, share=settings.workers > 1)
+        settings, share = self._settings, self._settings.workers > 1
+        addresses = {"REST": await listening.listen_rest(self._runner, settings.rest_listen, share=share)}
+        if tls is not None and settings.rest_tls_listen is not None:
+            addresses["REST TLS"] = await listening.listen_rest(
+                self._runner, settings.rest_tls_listen, share=share, context=tls.context
+            )
+        return addresses
 
     async def leave(self) -> None:
         """Reports that it is no longer ready, and closes each connection after the reply that comes next."""
         self._leaving = True
 
     async def finish(self) -> None:
-        """Closes the listener, then waits for the requests that run, as long as the settings say."""
+        """Closes the listeners, then waits for the requests that run, as long as the settings say."""
         for site in list(self._runner.sites):
             await site.stop()
         # The runner's own end drops what a request's body still lacks, so it must not begin before they are served.

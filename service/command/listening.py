@@ -14,8 +14,12 @@ from service.command.failures import CommandError
 from service.settings import host_and_port
 
 if TYPE_CHECKING:
+    import ssl
+
     import grpc
     from aiohttp import web
+
+    from service.command.tls import Tls
 
 UNIX: Final = "unix:"
 
@@ -52,8 +56,16 @@ def reserve(name: str, address: str, stack: ExitStack) -> str:
     return with_port(address, _bind_all(name, address, stack, share=True))
 
 
-async def listen_rest(runner: web.AppRunner, address: str, *, share: bool) -> str:
+async def listen_rest(
+    runner: web.AppRunner, address: str, *, share: bool, context: ssl.SSLContext | None = None
+) -> str:
     """Serves an application on HOST:PORT and returns the address with its port.
+
+    Args:
+        runner: The application.
+        address: HOST:PORT.
+        share: Whether other processes may listen on the same port.
+        context: What TLS takes; None listens without.
 
     Raises:
         CommandError: the address cannot be listened on.
@@ -61,23 +73,27 @@ async def listen_rest(runner: web.AppRunner, address: str, *, share: bool) -> st
     from aiohttp import web  # noqa: PLC0415 - the gRPC half alone does without
 
     host, port = host_and_port(address)
+    others = len(runner.addresses)
     try:
-        await web.TCPSite(runner, host, port, reuse_port=share or None).start()
+        await web.TCPSite(runner, host, port, ssl_context=context, reuse_port=share or None).start()
     except OSError as error:
-        raise _refused("REST", address, error) from None
-    return with_port(address, runner.addresses[0][1])
+        raise _refused("REST" if context is None else "REST TLS", address, error) from None
+    return with_port(address, runner.addresses[others][1])
 
 
-def listen_grpc(server: grpc.aio.Server, address: str) -> str:
-    """Gives a server a port, HOST:PORT or unix:PATH, and returns the address with its port.
+def listen_grpc(server: grpc.aio.Server, address: str, tls: Tls | None = None) -> str:
+    """Gives a server a port, HOST:PORT or unix:PATH, with TLS or without, and returns the address with its port.
 
     Raises:
         CommandError: the address cannot be listened on.
     """
     try:
-        port = server.add_insecure_port(address)
+        if tls is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, tls.grpc_credentials())
     except RuntimeError:
-        raise CommandError(f"gRPC cannot listen on {address}") from None
+        raise CommandError(f"gRPC{' TLS' if tls else ''} cannot listen on {address}") from None
     return address if address.startswith(UNIX) else with_port(address, port)
 
 

@@ -26,6 +26,8 @@ _METAVARS: Final = {
     "rest_listen": "HOST:PORT",
     "grpc_listen": "HOST:PORT",
     "metrics_listen": "HOST:PORT",
+    "rest_tls_listen": "HOST:PORT",
+    "grpc_tls_listen": "HOST:PORT",
     "rpc_timeout": "SECONDS",
     "shutdown_grace": "SECONDS",
     "drain": "SECONDS",
@@ -33,6 +35,7 @@ _METAVARS: Final = {
     "password_checks_waiting": "N",
     "postgres_pool_size": "N",
     "request_id_retention": "HOURS",
+    "grant_retention": "HOURS",
 }
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import grpc
 
     from service.command.parsing import CommandParser
+    from service.command.tls import Tls
     from service.settings import Settings
 
 
@@ -26,7 +27,12 @@ def configure(parser: CommandParser) -> None:
     parser.set_defaults(run=lambda options: run(options, Plan(_LISTENERS, _open, _prepare)))
 
 
-_LISTENERS = {"REST": "rest_listen", "gRPC": "grpc_listen"}
+_LISTENERS = {
+    "REST": "rest_listen",
+    "REST TLS": "rest_tls_listen",
+    "gRPC": "grpc_listen",
+    "gRPC TLS": "grpc_tls_listen",
+}
 
 
 async def _prepare(settings: Settings) -> None:
@@ -35,14 +41,14 @@ async def _prepare(settings: Settings) -> None:
     await service_half.prepare(settings)
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> Running:
+async def _open(settings: Settings, tls: Tls | None, stack: AsyncExitStack) -> Running:
     from service.command import gateway_half, service_half  # noqa: PLC0415 - slow: not for --help and wrong settings
 
     service = await service_half.open_service(settings, stack)
-    server, grpc_address = await service_half.listen(service, settings, stack)
+    server, grpc_addresses = await service_half.listen(service, settings, tls, stack)
     channel = cast("grpc.aio.Channel", service.local_channel())
     gateway = gateway_half.Gateway(channel, settings)
-    listening = {"REST": await gateway.listen(), "gRPC": grpc_address}
+    listening = {**await gateway.listen(tls), **grpc_addresses}
 
     async def leave() -> None:
         await asyncio.gather(gateway.leave(), service.health.enter_graceful_shutdown())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from service.command.tls import Tls
     from service.server import Service
     from service.settings import Settings
 
@@ -30,17 +31,24 @@ async def open_service(settings: Settings, stack: AsyncExitStack) -> Service:
     return service
 
 
-async def listen(service: Service, settings: Settings, stack: AsyncExitStack) -> tuple[grpc.aio.Server, str]:
-    """Serves the service over gRPC, and returns the server and its address; the stack ends what is left of it.
+async def listen(
+    service: Service, settings: Settings, tls: Tls | None, stack: AsyncExitStack
+) -> tuple[grpc.aio.Server, dict[str, str]]:
+    """Serves the service over gRPC, over TLS too if there is a certificate and an address for it.
+
+    Returns:
+        The server, and names and addresses of its listeners; the stack ends what is left of it.
 
     Raises:
-        CommandError: the address cannot be listened on.
+        CommandError: an address cannot be listened on.
     """
     server = service.grpc_server(share_port=settings.workers > 1)
     stack.push_async_callback(server.stop, None)
-    address = listening.listen_grpc(server, settings.grpc_listen)
+    addresses = {"gRPC": listening.listen_grpc(server, settings.grpc_listen)}
+    if tls is not None and settings.grpc_tls_listen is not None:
+        addresses["gRPC TLS"] = listening.listen_grpc(server, settings.grpc_tls_listen, tls)
     await server.start()
-    return server, address
+    return server, addresses
 
 
 async def prepare(settings: Settings) -> None:

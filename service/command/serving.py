@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Mapping
 
+    from service.command.tls import Tls
+
 _M_MMAP_THRESHOLD: Final = -3
 """Name of the parameter in glibc's malloc.h."""
 
@@ -47,19 +49,34 @@ class Plan:
     """What one of the serve commands serves.
 
     Attributes:
-        listeners: What listens where: name ("REST", "gRPC") and name of the setting.
+        listeners: What listens where: name ("REST", "gRPC TLS") and name of the setting, which is None for none.
         open: Starts the parts; what outlives their listeners is closed by the stack.
-        prepare: What is done once before workers start, where they share a database.
+        prepare: What is done once before workers start.
+        database: Whether the parts have a database.
     """
 
     listeners: Mapping[str, str]
-    open: Callable[[Settings, AsyncExitStack], Awaitable[Running]]
-    prepare: Callable[[Settings], Awaitable[None]] | None = None
+    open: Callable[[Settings, Tls | None, AsyncExitStack], Awaitable[Running]]
+    prepare: Callable[[Settings], Awaitable[None]]
+    database: bool = True
 
-    @property
-    def database(self) -> bool:
-        """Whether the parts have a database."""
-        return self.prepare is not None
+    def addresses(self, settings: Settings) -> dict[str, str]:
+        """Returns what the settings want to listen, and where."""
+        wanted = {name: getattr(settings, setting) for name, setting in self.listeners.items()}
+        return {name: address for name, address in wanted.items() if address is not None}
+
+    def open_tls(self, settings: Settings) -> Tls | None:
+        """Returns what the TLS listeners share, None if none is wanted.
+
+        Raises:
+            UsageError: a file that a setting names cannot be used.
+            CommandError: self-signed certificates cannot be made.
+        """
+        if not any(name.endswith(" TLS") for name in self.addresses(settings)):
+            return None
+        from service.command.tls import open_tls  # noqa: PLC0415 - only where it is wanted
+
+        return open_tls(settings)
 
 
 def run(options: argparse.Namespace, plan: Plan) -> int:
@@ -79,12 +96,15 @@ def run(options: argparse.Namespace, plan: Plan) -> int:
 async def _serve(settings: Settings, plan: Plan, asked: asyncio.Event) -> int:
     alone = worker.index() is None
     if alone:  # the parent of a worker has looked already
-        for name, setting in plan.listeners.items():
-            listening.require_free(name, getattr(settings, setting))
+        for name, address in plan.addresses(settings).items():
+            listening.require_free(name, address)
+    tls = plan.open_tls(settings)
     _return_large_blocks()
     metrics = _offer_metrics(settings)
     async with AsyncExitStack() as stack:
-        running = await plan.open(settings, stack)
+        if tls is not None:
+            stack.callback(asyncio.create_task(tls.follow()).cancel)
+        running = await plan.open(settings, tls, stack)
         _settle()
         if alone:
             banner.ready(settings, {**running.listening, **metrics}, database=plan.database)

@@ -47,16 +47,16 @@ async def supervise(settings: Settings, plan: Plan, asked: asyncio.Event) -> int
         UsageError: the workers could not share a listener.
         CommandError: an address is taken, the database cannot be used, or a worker does not start.
     """
-    for setting in plan.listeners.values():
-        if getattr(settings, setting).startswith(listening.UNIX):
-            raise UsageError(f"--{setting.replace('_', '-')}: workers cannot share a unix: socket")
+    wanted = plan.addresses(settings)
+    flag_of = {name: f"--{setting.replace('_', '-')}" for name, setting in plan.listeners.items()}
+    for name, address in wanted.items():
+        if address.startswith(listening.UNIX):
+            raise UsageError(f"{flag_of[name]}: workers cannot share a unix: socket")
     with ExitStack() as kept:
-        addresses = {
-            name: listening.reserve(name, getattr(settings, setting), kept) for name, setting in plan.listeners.items()
-        }
-        if plan.prepare is not None:
-            await plan.prepare(settings)
-        flags = [f"--{setting.replace('_', '-')}={addresses[name]}" for name, setting in plan.listeners.items()]
+        addresses = {name: listening.reserve(name, address, kept) for name, address in wanted.items()}
+        plan.open_tls(settings)  # what is wrong with it is said once, and here
+        await plan.prepare(settings)
+        flags = [f"{flag_of[name]}={address}" for name, address in addresses.items()]
         workers = [_Worker(index, flags, settings, asked) for index in range(settings.workers)]
         lives = [asyncio.create_task(each.live()) for each in workers]
         try:

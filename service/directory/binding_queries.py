@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, cast
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 
 from service.access.caller import Place, PlaceKind
 from service.applications.tables import ApplicationRow
 from service.directory.tables import OrganizationRow, RoleBindingRow, RoleRow, UserRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
+from service.storage.statements import many
 from service.storage.tables import table_of
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ _ROLES = table_of(RoleRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
 _APPLICATIONS = table_of(ApplicationRow)
 
+_PLACE_ORGANIZATION = func.coalesce(_ORGANIZATIONS.c.number, _APPLICATIONS.c.organization, 0)
+
 _WHOLE = (
     select(
         *_BINDINGS.c,
         _ROLES.c.permissions,
         _USERS.c.organization.label("user_organization"),
-        func.coalesce(_ORGANIZATIONS.c.number, _APPLICATIONS.c.organization, 0).label("place_organization"),
+        _PLACE_ORGANIZATION.label("place_organization"),
         func.coalesce(_ORGANIZATIONS.c.id, "").label("organization_id"),
         func.coalesce(_APPLICATIONS.c.id, "").label("application_id"),
     )
@@ -79,8 +82,17 @@ _WHOLE = (
         ),
     )
 )
+# What somebody who binds roles sees: bindings in whole organizations, and on single applications.
+_BOUND_BY_CALLER = or_(
+    _PLACE_ORGANIZATION.in_(bindparam("binding_organizations", expanding=True)),
+    and_(
+        _BINDINGS.c.place_kind == PlaceKind.APPLICATION.value,
+        _BINDINGS.c.place_number.in_(bindparam("applications", expanding=True)),
+    ),
+)
 _IN_PLACE = and_(_BINDINGS.c.place_kind == bindparam("kind"), _BINDINGS.c.place_number == bindparam("number"))
 _FIND = _WHOLE.where(_BINDINGS.c.id == bindparam("id"))
+_OF_USER = _WHOLE.where(_BINDINGS.c.user_id == bindparam("user")).order_by(_BINDINGS.c.id)
 _TWIN = select(_BINDINGS.c.id).where(
     _BINDINGS.c.user_id == bindparam("user"), _BINDINGS.c.role_id == bindparam("role"), _IN_PLACE
 )
@@ -116,6 +128,11 @@ _DELETE_OF_PLACE = delete(_BINDINGS).where(_IN_PLACE)
 _APPLICATION = select(_APPLICATIONS.c.number, _APPLICATIONS.c.organization)
 _APPLICATION_BY_ID = _APPLICATION.where(_APPLICATIONS.c.id == bindparam("id"))
 _APPLICATION_BY_NUMBER = _APPLICATION.where(_APPLICATIONS.c.number == bindparam("number"))
+_ORGANIZATIONS_OF_APPLICATIONS = (
+    select(_APPLICATIONS.c.organization)
+    .where(_APPLICATIONS.c.number.in_(bindparam("applications", expanding=True)))
+    .distinct()
+)
 
 BINDINGS: Listing[StoredBinding] = Listing(
     "role_bindings",
@@ -130,7 +147,8 @@ BINDINGS: Listing[StoredBinding] = Listing(
     key="id",
     scopes={
         "organization": _USERS.c.organization == bindparam("organization"),
-        "visible": _USERS.c.organization.in_(bindparam("organizations", expanding=True)),
+        "own": _BOUND_BY_CALLER,
+        "visible": or_(_USERS.c.organization.in_(bindparam("organizations", expanding=True)), _BOUND_BY_CALLER),
     },
 )
 
@@ -138,6 +156,11 @@ BINDINGS: Listing[StoredBinding] = Listing(
 def find(tx: Tx, binding_id: int) -> StoredBinding | None:
     """Returns a binding."""
     return cast("StoredBinding | None", tx.execute(_FIND, {"id": binding_id}).one_or_none())
+
+
+def of_user(tx: Tx, user_id: int) -> list[StoredBinding]:
+    """Returns all bindings of a user, in the order in which they were made."""
+    return cast("list[StoredBinding]", many(tx, object, _OF_USER, {"user": user_id}))
 
 
 def find_twin(tx: Tx, user_id: int, role_id: int, place: Place) -> int | None:
@@ -205,6 +228,11 @@ def find_application(tx: Tx, application_id: str) -> ApplicationPlace | None:
 def find_application_by_number(tx: Tx, number: int) -> ApplicationPlace | None:
     """Returns an application by its number."""
     return cast("ApplicationPlace | None", tx.execute(_APPLICATION_BY_NUMBER, {"number": number}).one_or_none())
+
+
+def organizations_of_applications(tx: Tx, numbers: Collection[int]) -> set[int]:
+    """Returns the organizations that applications belong to."""
+    return set(tx.execute(_ORGANIZATIONS_OF_APPLICATIONS, {"applications": list(numbers)}).scalars())
 
 
 def _place(place: Place) -> dict[str, int]:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be done with role bindings: who gets the permissions of a role where."""
+"""What may be done with role bindings: who gets the permissions of a role where.
+
+Who administers users (USERS_VIEW, USERS_UPDATE) deals with all bindings of theirs; who only binds roles (ROLES_BIND)
+with those in places where they may.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,9 @@ from service.access.authorization import Target, authorize, reaches
 from service.access.caller import SERVER, SYSTEM, Place, PlaceKind, organization_place
 from service.access.permissions import Permission, from_text
 from service.audit import rules as audit
-from service.directory import administrators, binding_queries, role_queries, user_queries
+from service.directory import administrators, binding_queries, binding_scopes, role_queries, user_queries
 from service.directory.escalation import require_held
 from service.directory.organizations import place_of_new
-from service.directory.scopes import scope_of
 from service.directory.targets import user_target
 from service.directory.users import not_found as user_not_found
 from service.errors import AlreadyExists, NotFound, Reason, Violation
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 REVISION: Final = 1
 """A binding is made and deleted, and never changes."""
 
-_KNOWN_TO: Final = frozenset({Permission.USERS_VIEW, Permission.USERS_UPDATE})
+_USER_KNOWN_TO: Final = frozenset({Permission.USERS_VIEW, Permission.USERS_UPDATE})
+_PLACE_KNOWN_TO: Final = _USER_KNOWN_TO | {Permission.ROLES_BIND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +58,31 @@ def get(work: Work, binding_id: int) -> StoredBinding:
     """Returns a binding that the caller sees, through its user or through its place.
 
     Raises:
-        PermissionDenied: USERS_VIEW is missing.
+        PermissionDenied: USERS_VIEW is missing, and ROLES_BIND at the place too.
         NotFound: there is no such binding for the caller.
     """
     binding = binding_queries.find(work.tx, binding_id)
     missing = _not_found(binding_id)
+    if binding is not None and _binds_at(work, _place_of(binding)):
+        return binding
     target = None
     if binding is not None:
         target = _user_of(binding) if reaches(work.caller, _user_of(binding)) else _place_of(binding)
-    authorize(work.caller, Permission.USERS_VIEW, target, missing)
+    authorize(work.caller, Permission.USERS_VIEW, target, missing, instead=Permission.ROLES_BIND)
     if binding is None:
         raise missing
     return binding
 
 
 def page(work: Work, organization_id: str, query: PageQuery) -> Page[StoredBinding]:
-    """Returns a page of the bindings of an organization's users.
+    """Returns a page of the bindings of an organization's users that the caller sees.
 
     Raises:
-        PermissionDenied: USERS_VIEW is missing.
+        PermissionDenied: USERS_VIEW is missing, and ROLES_BIND too.
         NotFound: there is no such organization for the caller.
         Invalid: the query is not one of this list.
     """
-    scope = scope_of(work, organization_id, Permission.USERS_VIEW, Permission.USERS_VIEW)
+    scope = binding_scopes.scope_of(work, organization_id)
     context = PageContext(organization_id, str(work.caller.user_id))
     return binding_queries.BINDINGS.page(work.tx, work.keyring, query, scope=scope, context=context)
 
@@ -85,12 +91,13 @@ def create(work: Work, draft: Draft) -> StoredBinding:
     """Binds a role to a user in one place.
 
     Raises:
-        PermissionDenied: USERS_UPDATE is missing at the place, or the role allows what the caller may not there.
+        PermissionDenied: ROLES_BIND is missing at the place, and USERS_UPDATE too, or the role allows what the caller
+            may not there.
         NotFound: there is no such place or user for the caller, or no such role for the two of them.
         AlreadyExists: it is bound already.
     """
     place, organization = _authorized_place(work, draft)
-    user = _bindable_user(work, draft.user_id)
+    user = _bindable_user(work, draft.user_id, place, organization)
     role = _bindable_role(work, draft.role_id, user, organization)
     require_held(work, from_text(role.permissions), place)
     twin = binding_queries.find_twin(work.tx, user.id, role.id, place)
@@ -116,7 +123,8 @@ def delete(work: Work, binding_id: int, etag: str) -> None:
     """Takes a role away from a user in one place.
 
     Raises:
-        PermissionDenied: USERS_UPDATE is missing at the place, or the role allows what the caller may not there.
+        PermissionDenied: ROLES_BIND is missing at the place, and USERS_UPDATE too, or the role allows what the caller
+            may not there.
         NotFound: there is no such binding for the caller.
         EtagMismatch: the etag is none that a binding has.
         FailedPrecondition: the server would be left without an administrator.
@@ -125,7 +133,8 @@ def delete(work: Work, binding_id: int, etag: str) -> None:
     missing = _not_found(binding_id)
     known = binding is not None and reaches(work.caller, _user_of(binding))
     target = _place_of(binding) if binding else None
-    authorize(work.caller, Permission.USERS_UPDATE, target, None if known else missing)
+    hidden = None if known else missing
+    authorize(work.caller, Permission.ROLES_BIND, target, hidden, instead=Permission.USERS_UPDATE)
     if binding is None:
         raise missing
     require_etag(etag, REVISION)
@@ -141,40 +150,50 @@ def delete(work: Work, binding_id: int, etag: str) -> None:
 
 
 def _user_of(binding: StoredBinding) -> Target:
-    return Target(binding.user_organization, reached_by=_KNOWN_TO)
+    return Target(binding.user_organization, reached_by=_USER_KNOWN_TO)
 
 
 def _place_of(binding: StoredBinding) -> Target:
     application = binding.place_number if binding.place_kind == PlaceKind.APPLICATION else 0
-    return Target(binding.place_organization, reached_by=_KNOWN_TO, application=application)
+    return Target(binding.place_organization, reached_by=_PLACE_KNOWN_TO, application=application)
+
+
+def _binds_at(work: Work, place: Target) -> bool:
+    return Permission.ROLES_BIND in work.caller.holds(place.organization, place.application)
 
 
 def _authorized_place(work: Work, draft: Draft) -> _Somewhere:
     """Returns the place that a draft names, if the caller may bind roles there."""
-    needed = Permission.USERS_UPDATE
+    needed, instead = Permission.ROLES_BIND, Permission.USERS_UPDATE
     if draft.organization_id:
-        number = place_of_new(work, draft.organization_id, needed)
+        number = place_of_new(work, draft.organization_id, needed, instead=instead)
         return _Somewhere(organization_place(number), number)
     if draft.application_id:
         application = binding_queries.find_application(work.tx, draft.application_id)
         missing = _application_not_found(draft.application_id)
         target = None
         if application is not None:
-            known_to = frozenset({needed, Permission.APPLICATIONS_VIEW})
+            known_to = frozenset({needed, instead, Permission.APPLICATIONS_VIEW})
             target = Target(application.organization, reached_by=known_to, application=application.number)
-        authorize(work.caller, needed, target, missing)
+        authorize(work.caller, needed, target, missing, instead=instead)
         if application is None:
             raise missing
         return _Somewhere(Place(PlaceKind.APPLICATION, application.number), application.organization)
-    authorize(work.caller, needed, Target(0), None)
+    authorize(work.caller, needed, Target(0), None, instead=instead)
     return _Somewhere(SERVER, 0)
 
 
-def _bindable_user(work: Work, user_id: int) -> StoredUser:
+def _bindable_user(work: Work, user_id: int, place: Place, organization: int) -> StoredUser:
+    """Returns a user whom the caller knows or, if they may bind roles at the place, one of their own organization."""
     user = user_queries.find(work.tx, user_id)
-    if user is None or not reaches(work.caller, user_target(user.id, user.organization)):
-        raise user_not_found(user_id, (Violation("role_binding.user_id", "there is no such user"),))
-    return user
+    application = place.number if place.kind == PlaceKind.APPLICATION else 0
+    if user is not None:
+        colleague = user.organization == work.caller.organization
+        if colleague and _binds_at(work, Target(organization, application=application)):
+            return user
+        if reaches(work.caller, user_target(user.id, user.organization)):
+            return user
+    raise user_not_found(user_id, (Violation("role_binding.user_id", "there is no such user"),))
 
 
 def _bindable_role(work: Work, role_id: int, user: StoredUser, organization: int) -> StoredRole:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first start: organization 1, the built-in roles, user `admin` and an API token of theirs."""
+"""The first start: organization 1, the built-in roles, user `admin`, and what they log in with.
+
+That is an API token of theirs, and the client application `almoner` with an access rule that lets them have any scope.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ from sqlalchemy import func, insert, select, text
 from service.access.authentication import API_TOKEN_DIGEST
 from service.access.caller import SERVER, SYSTEM, Caller
 from service.access.permissions import ALL, Permission, Permissions, to_text
+from service.access.scopes import KNOWN_SCOPES
+from service.applications.drafts import Draft, stored
+from service.applications.tables import ApplicationKind, ApplicationRow
 from service.audit import rules as audit
 from service.crypto.tokens import new_uuid
 from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, RoleRow, UserRow
+from service.grants.tables import AccessRuleRow, GrantType
 from service.storage.tables import StoredRow, table_of
 from service.work import Work
 
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from service.storage.store import Tx
 
 ADMIN: Final = "admin"
+CLIENT: Final = "almoner"
+"""Id of the first client application, which is public."""
 
 _P = Permission
 _USER: Final[Permissions] = frozenset(
@@ -69,6 +78,63 @@ _API_CLIENT: Final[Permissions] = frozenset(
     }
 )
 
+_AUDITOR: Final[Permissions] = frozenset(
+    {
+        _P.APPLICATIONS_VIEW,
+        _P.USERS_VIEW,
+        _P.ROLES_VIEW,
+        _P.RULES_VIEW,
+        _P.GRANTS_VIEW,
+        _P.JWT_MAPPINGS_VIEW,
+    }
+)
+_GRANT_ADMINISTRATOR: Final[Permissions] = frozenset(
+    {
+        _P.APPLICATIONS_VIEW,
+        _P.RULES_VIEW,
+        _P.GRANTS_VIEW,
+        _P.GRANTS_REVOKE,
+    }
+)
+_OAUTH_ADMINISTRATOR: Final[Permissions] = frozenset(
+    {
+        _P.APPLICATIONS_VIEW,
+        _P.APPLICATIONS_MANAGE,
+        _P.APPLICATIONS_UPDATE,
+        _P.USERS_VIEW,
+        _P.ROLES_VIEW,
+        _P.ROLES_BIND,
+        _P.RULES_VIEW,
+        _P.RULES_MANAGE,
+        _P.GRANTS_VIEW,
+        _P.GRANTS_REVOKE,
+        _P.TOKENS_ISSUE,
+        _P.TOKENS_INTROSPECT,
+        _P.TOKEN_POLICY_MANAGE,
+        _P.JWT_MAPPINGS_VIEW,
+        _P.JWT_MAPPINGS_MANAGE,
+    }
+)
+_APPLICATION_OWNER: Final[Permissions] = frozenset(
+    {
+        _P.APPLICATIONS_VIEW,
+        _P.APPLICATIONS_MANAGE,
+        _P.APPLICATIONS_UPDATE,
+        _P.ROLES_BIND,
+        _P.RULES_VIEW,
+        _P.RULES_MANAGE,
+        _P.GRANTS_VIEW,
+        _P.GRANTS_REVOKE,
+    }
+)
+_APPLICATION_MAINTAINER: Final[Permissions] = frozenset(
+    {
+        _P.APPLICATIONS_VIEW,
+        _P.APPLICATIONS_UPDATE,
+        _P.ROLES_BIND,
+    }
+)
+
 
 class BuiltInRole(NamedTuple):
     """A role that every server has."""
@@ -84,8 +150,18 @@ BUILT_IN_ROLES: Final = (
     BuiltInRole(2, "User", "Keeps profiles of their own.", _USER),
     BuiltInRole(3, "Tenant Administrator", "Administers the users of one organization.", _USER | _TENANT),
     BuiltInRole(4, "API Client", "The five switches of a Workato API client, and connections.", _API_CLIENT),
+    BuiltInRole(5, "Auditor", "Sees all of OAuth and changes nothing.", _AUDITOR),
+    BuiltInRole(
+        6, "Grant Administrator", "Sees applications and rules, sees and revokes grants.", _GRANT_ADMINISTRATOR
+    ),
+    BuiltInRole(
+        7, "OAuth Administrator", "Administers applications, rules, grants and their roles.", _OAUTH_ADMINISTRATOR
+    ),
+    BuiltInRole(8, "Application Owner", "Administers single applications.", _APPLICATION_OWNER),
+    BuiltInRole(9, "Application Maintainer", "Changes single applications.", _APPLICATION_MAINTAINER),
 )
-"""HDP's three default roles (contract hdp, section 4) and Workato's client role (contract workato, section 6)."""
+"""HDP's three default roles (contract hdp, section 4), Workato's client role (contract workato, section 6) and Venafi's
+roles that can be assigned (contract venafi, section 1)."""
 
 
 class FirstCredentials(NamedTuple):
@@ -136,9 +212,27 @@ def bootstrap(tx: Tx, keyring: Keyring, now: int, credentials: FirstCredentials)
     digest = keyring.digest(API_TOKEN_DIGEST, credentials.api_token.encode())
     token = {"user_id": 1, "name": "first start", "digest": digest, "expires": 0, "created": now}
     _add(tx, ApiTokenRow, [{"id": 1, **token}])
+    _add_client(tx, now)
     almoner = Caller(0, "almoner", SYSTEM, ())
     audit.record(Work(tx, almoner, now, keyring, "first-start"), "server.bootstrap", "organizations/1", SYSTEM)
     return True
+
+
+def _add_client(tx: Tx, now: int) -> None:
+    """Makes the client application that the first user gets tokens with, and their access rule."""
+    times = {"created": now, "updated": now, "revision": 1}
+    whole = Draft(
+        kind=ApplicationKind.CLIENT,
+        name="Almoner",
+        description="Gets tokens for Almoner itself.",
+        allowed_scopes=KNOWN_SCOPES,
+        grant_types=tuple(GrantType),
+    )
+    client = {"number": 1, "id": CLIENT, "organization": SYSTEM, "owner_id": 1, **stored(whole), **times}
+    _add(tx, ApplicationRow, [client])
+    policy = {"access_token_lifetime": 0, "grant_lifetime": 0, "renewable": None}
+    rule = {"id": 1, "application_number": 1, "user_id": 1, "description": "Made by the first start.", **policy}
+    _add(tx, AccessRuleRow, [{**rule, "allowed_scopes": stored(whole)["allowed_scopes"], **times}])
 
 
 def _add(tx: Tx, row_class: type[StoredRow], rows: list[dict[str, object]]) -> None:

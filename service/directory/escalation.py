@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from service.access.authorization import authorize_giving
 from service.access.caller import PlaceKind
+from service.access.scopes import limited
 from service.directory import binding_queries
 from service.directory.logins import caller_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from service.access.caller import Caller, Place
     from service.access.permissions import Permissions
+    from service.storage.store import Tx
     from service.work import Work
 
 
@@ -48,17 +50,38 @@ def require_held_everywhere(work: Work, permissions: Permissions, places: Iterab
         require_held(work, permissions, place)
 
 
-def require_all_of(work: Work, user_id: int) -> None:
+def require_all_of(work: Work, user_id: int, scopes: Iterable[str] | None = None) -> None:
     """Lets the caller take over, or take away, all that a user holds: a credential of theirs is worth that much.
 
+    Args:
+        work: The unit of work.
+        user_id: The user.
+        scopes: What the credential is limited to; None: nothing.
+
     Raises:
-        PermissionDenied: the user holds something, somewhere, that the caller does not.
+        PermissionDenied: the user holds something, somewhere, that the caller does not. Callers who are limited to
+            scopes do not even hold all that is their own.
     """
-    if user_id == _giver(work).user_id:
+    giver = _giver(work)
+    if user_id == giver.user_id and giver.scopes is None:
         return
     user = caller_of(work.tx, user_id)
-    for place, permissions in user.held_in if user else ():
+    if user is None:
+        return
+    for place, permissions in limited(user, None if scopes is None else frozenset(scopes)).held_in:
         require_held(work, permissions, place)
+
+
+def holds_only_in(tx: Tx, user: Caller, organization: int) -> bool:
+    """Whether all that a user holds is in one organization, whose administrators are then worth no less."""
+    for (kind, number), _ in user.held_in:
+        place_organization = number
+        if kind == PlaceKind.APPLICATION:
+            application = binding_queries.find_application_by_number(tx, number)
+            place_organization = application.organization if application is not None else organization
+        if place_organization != organization:
+            return False
+    return True
 
 
 def _giver(work: Work) -> Caller:

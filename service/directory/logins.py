@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
@@ -10,7 +11,9 @@ from sqlalchemy import bindparam, select
 from service.access.authentication import Login
 from service.access.caller import Caller, Held, Place, PlaceKind, organization_place
 from service.access.permissions import from_text
+from service.access.scopes import limited
 from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, RoleRow, UserRow
+from service.grants.tables import GrantRow
 from service.storage.statements import many
 from service.storage.tables import constant, table_of
 
@@ -24,6 +27,7 @@ _ORGANIZATIONS = table_of(OrganizationRow)
 _BINDINGS = table_of(RoleBindingRow)
 _ROLES = table_of(RoleRow)
 _TOKENS = table_of(ApiTokenRow)
+_GRANTS = table_of(GrantRow)
 
 _USER_COLUMNS = (
     _USERS.c.id,
@@ -59,6 +63,11 @@ _BY_API_TOKEN = (
     .select_from(_HOLDINGS.join(_TOKENS, _TOKENS.c.user_id == _USERS.c.id))
     .where(_TOKENS.c.digest == bindparam("digest"))
 )
+_BY_ACCESS_TOKEN = (
+    select(*_USER_COLUMNS, _GRANTS.c.access_token_expires.label("expires"), _GRANTS.c.scopes)
+    .select_from(_HOLDINGS.join(_GRANTS, _GRANTS.c.user_id == _USERS.c.id))
+    .where(_GRANTS.c.access_token == bindparam("digest"), _GRANTS.c.revoked == constant(0))
+)
 
 
 class Holding:
@@ -79,6 +88,12 @@ class Holding:
     expires: int
 
 
+class ScopedHolding(Holding):
+    """A row of the statement for access tokens: also the scopes of the grant."""
+
+    scopes: str
+
+
 class DirectoryLogins:
     """The directory, as `service.access.authentication.Logins`."""
 
@@ -90,10 +105,21 @@ class DirectoryLogins:
         """Finds the login of the user of an API token."""
         return _login(many(tx, Holding, _BY_API_TOKEN, {"digest": digest}))
 
+    def by_access_token(self, tx: Tx, digest: bytes) -> Login | None:
+        """Finds the login of the user of an access token that is not revoked, limited to its scopes."""
+        rows = many(tx, ScopedHolding, _BY_ACCESS_TOKEN, {"digest": digest})
+        login = _login(rows)
+        return replace(login, caller=limited(login.caller, frozenset(rows[0].scopes.split()))) if login else None
+
+
+def login_of(tx: Tx, user_id: int) -> Login | None:
+    """Finds the login of a user, for whom something else than their password speaks; it never expires."""
+    return _login(many(tx, Holding, _BY_ID, {"user_id": user_id}))
+
 
 def caller_of(tx: Tx, user_id: int) -> Caller | None:
     """Returns a user as the caller they would be: all they hold."""
-    login = _login(many(tx, Holding, _BY_ID, {"user_id": user_id}))
+    login = login_of(tx, user_id)
     return login.caller if login else None
 
 

@@ -74,13 +74,14 @@ def get(work: Work, key: int | str, needed: Permission | None = None) -> Organiz
     return _with_roles(work, [found])[0]
 
 
-def place_of_new(work: Work, organization_id: str, needed: Permission) -> int:
+def place_of_new(work: Work, organization_id: str, needed: Permission, *, instead: Permission | None = None) -> int:
     """Returns the number of the organization that something new is to belong to.
 
     Args:
         work: The unit of work.
         organization_id: As in the request: an id, or empty for the caller's own.
         needed: What it takes there.
+        instead: What is as good.
 
     Raises:
         PermissionDenied: the permission is missing.
@@ -89,7 +90,8 @@ def place_of_new(work: Work, organization_id: str, needed: Permission) -> int:
     caller = work.caller
     number = number_of(work, organization_id) if organization_id else caller.organization
     missing = None if number == caller.organization else organization_not_found(organization_id)
-    authorize(caller, needed, Target(number, reached_by=frozenset({needed})) if number else None, missing)
+    known_to = frozenset({needed, instead or needed})
+    authorize(caller, needed, Target(number, reached_by=known_to) if number else None, missing, instead=instead)
     return number
 
 

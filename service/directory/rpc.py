@@ -45,6 +45,9 @@ class DirectoryServicer(directory_service_pb2_grpc.DirectoryServiceServicer):
             organization=messages.organization_message(found.organization),
             permissions=messages.permission_values(found.permissions),
             actor=messages.user_message(found.actor) if found.actor else None,
+            role_bindings=map(messages.binding_message, found.bindings),
+            scoped=found.scopes is not None,
+            scopes=sorted(found.scopes or ()),
         )
 
     @override

@@ -99,6 +99,7 @@ class Listing(Generic[Row]):
         fields: Mapping[str, Field],
         orderable: Collection[str],
         key: str,
+        only_ordered: Mapping[str, Field] | None = None,
         scopes: Mapping[str, ColumnElement[bool]] | None = None,
         default_order_by: str = "",
     ) -> None:
@@ -110,6 +111,7 @@ class Listing(Generic[Row]):
             fields: What filters may name.
             orderable: Which of the fields orders may name; their columns must be among those of `base`.
             key: An orderable field whose values are unique: it decides the order between rows that are equal.
+            only_ordered: What orders may name and filters may not.
             scopes: Clauses over bound parameters that a `Scope` may name. Names of parameters that start with
                 `page_` are taken.
             default_order_by: The order of a request without one; empty: by the key.
@@ -117,11 +119,11 @@ class Listing(Generic[Row]):
         self.name = name
         self.base = base
         self.fields = fields
-        self.orderable = tuple(orderable)
+        self.orders = {**{field_name: fields[field_name] for field_name in orderable}, **(only_ordered or {})}
         self.key = key
         self.scopes = scopes or {}
         self.default_order_by = default_order_by
-        self._positions = {field_name: _position(base, fields[field_name]) for field_name in self.orderable}
+        self._positions = {field_name: _position(base, ordered) for field_name, ordered in self.orders.items()}
 
     def page(self, tx: Tx, keyring: Keyring, query: PageQuery, *, scope: Scope, context: PageContext) -> Page[Row]:
         """Reads one page.
@@ -163,8 +165,8 @@ def _prepare(
     listing: Listing[Any], filter_text: str, order_by: str, scopes: tuple[str, ...], *, continued: bool
 ) -> _Prepared:
     """Builds the statement of all requests that differ in values only."""
-    order = parse_order_by(order_by, listing.orderable, listing.key)
-    keys = [_sort_key(index, listing.fields[term.field], term) for index, term in enumerate(order)]
+    order = parse_order_by(order_by, listing.orders, listing.key)
+    keys = [_sort_key(index, listing.orders[term.field], term) for index, term in enumerate(order)]
     conditions = [listing.scopes[name] for name in scopes]
     if expression := parse_filter(filter_text):
         conditions.append(filter_clause(expression, listing.fields))

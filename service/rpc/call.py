@@ -20,6 +20,8 @@ ON_BEHALF_OF = "almoner-on-behalf-of"
 """Name of the user to act for, percent-encoded UTF-8."""
 REQUIRED_PERMISSIONS = "almoner-required-permissions"
 """Names of permissions, separated by commas, that a dialect asks for beyond what the method itself needs."""
+REQUIRED_SCOPES = "almoner-required-scopes"
+"""Scopes, separated by commas, that a dialect asks for of callers who are limited to scopes."""
 
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -32,7 +34,7 @@ class Call:
         method: Full name, `/almoner.v1.ProfileService/GetProfile`.
         metadata: What the client sent, keys in lower case.
         request_id: The client's own, if it has the right form, else a new one.
-        caller: Set by the authentication interceptor.
+        caller: Set by the authentication interceptor; None where the method is anonymous.
     """
 
     method: str

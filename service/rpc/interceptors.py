@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from service.access.authorization import denied
 from service.access.permissions import Permission
+from service.access.scopes import limited
 from service.errors import DeadlineExceeded, DomainError, InvalidField, PermissionDenied, Reason, Violation
 from service.rpc import call as calls
 from service.rpc import status
@@ -41,6 +42,12 @@ Behavior: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 OWN_METHODS: Final = "/almoner."
 """Prefix of our own services; health and reflection are anybody's."""
+
+ANONYMOUS_METHODS: Final = frozenset(
+    f"/almoner.v1.TokenService/{name}"
+    for name in ("IssueToken", "RefreshToken", "VerifyToken", "RevokeToken", "StartDeviceAuthorization")
+)
+"""Methods that have no caller: their messages hold the credential, and metadata may hold one that is long stale."""
 
 _LOG = structlog.get_logger(__name__)
 _TRACER = trace.get_tracer("almoner")
@@ -239,7 +246,7 @@ class _Deadline:
 
 
 class AuthenticationInterceptor(UnaryInterceptor):
-    """Finds the caller of each of our own methods, and whom they act for."""
+    """Finds the caller of each of our own methods that has one, and whom they act for."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         super().__init__()
@@ -247,24 +254,36 @@ class AuthenticationInterceptor(UnaryInterceptor):
 
     @override
     def around(self, method: str, behavior: Behavior) -> Behavior:
-        if not method.startswith(OWN_METHODS):
+        if not method.startswith(OWN_METHODS) or method in ANONYMOUS_METHODS:
             return behavior
 
         async def call(request: Any, context: Context) -> Any:
             current = calls.current_call()
-            try:
-                caller = await self._authenticator.authenticate(current.text(calls.AUTHORIZATION))
-            except DomainError as error:
-                _REFUSED.labels(error.reason.value).inc()
-                raise
-            required = current.text(calls.REQUIRED_PERMISSIONS)
-            if required:
-                _require(caller, required)
-            subject = current.text(calls.ON_BEHALF_OF)
-            current.caller = await self._acting_for(caller, unquote(subject)) if subject else caller
+            current.caller = await self.caller_of(current)
             return await behavior(request, context)
 
         return call
+
+    async def caller_of(self, current: calls.Call) -> Caller:
+        """Returns the caller that the metadata of a call name.
+
+        Raises:
+            Unauthenticated: see `Authenticator.authenticate`.
+            PermissionDenied: they lack what a dialect asks for, or may not act for the user whom they name.
+            TooManyAttempts: too many passwords wait to be checked.
+            StorageUnavailable: the directory cannot be read.
+        """
+        try:
+            caller = await self._authenticator.authenticate(current.text(calls.AUTHORIZATION))
+        except DomainError as error:
+            _REFUSED.labels(error.reason.value).inc()
+            raise
+        if scopes := current.text(calls.REQUIRED_SCOPES):
+            _require_scopes(caller, scopes)
+        if required := current.text(calls.REQUIRED_PERMISSIONS):
+            _require(caller, required)
+        subject = current.text(calls.ON_BEHALF_OF)
+        return await self._acting_for(caller, unquote(subject)) if subject else caller
 
     async def _acting_for(self, caller: Caller, username: str) -> Caller:
         if username == caller.username:
@@ -279,7 +298,7 @@ class AuthenticationInterceptor(UnaryInterceptor):
         login = await self._authenticator.find(username)
         if login is None or Permission.ON_BEHALF_OF not in caller.holds(login.caller.organization):
             raise refused
-        return caller.acting_for(login.caller)
+        return limited(caller.acting_for(login.caller), caller.scopes)
 
 
 class ValidationInterceptor(UnaryInterceptor):
@@ -326,6 +345,16 @@ def _require(caller: Caller, names: str) -> None:
         permission = Permission.__members__.get(name)
         if permission is None or not caller.holds_anywhere(permission):
             raise denied(permission)
+
+
+def _require_scopes(caller: Caller, names: str) -> None:
+    if caller.scopes is None:
+        return
+    for scope in names.split(","):
+        if scope not in caller.scopes:
+            raise PermissionDenied(
+                Reason.SCOPE_MISSING, f"the access token lacks the scope {scope}", metadata={"scope": scope}
+            )
 
 
 def _violation(violation: protovalidate.Violation) -> Violation:

@@ -27,9 +27,6 @@ MOST_VIOLATIONS = 16
 VIOLATIONS_SIZE = 2560
 """Bytes of all violations together; there is one at least."""
 
-RETRY_AFTER = 1
-"""Seconds after which to try again, told to callers of an overloaded server."""
-
 
 Detail: TypeAlias = error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo
 
@@ -49,8 +46,8 @@ def to_abort(error: DomainError) -> AbortWith:
     details: list[Detail] = [_error_info(error.reason, error.metadata)]
     if error.violations:
         details.append(_bad_request(error.violations))
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_AFTER)))
+    if error.retry_after:
+        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=error.retry_after)))
     return _abort(code, message, details)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from service.listing.listing import PageQuery
 from service.rpc.call import current_call, current_caller
 from service.rpc.once import Repeatable, once
-from service.work import Work
+from service.work import AnonymousWork, Work
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Reply = TypeVar("Reply", bound="Message")
 Rule: TypeAlias = Callable[[Work], Result]
+AnonymousRule: TypeAlias = Callable[[AnonymousWork], Result]
 
 QUICK_ROWS = 200
 """Rows that a list may touch at once on the event loop; what may touch more is a scan."""
@@ -48,6 +49,18 @@ class Units:
         """Runs a rule that reads few rows."""
         return await self._store.read(self._use_case(rule))
 
+    async def scan(self, rule: Rule[Result]) -> Result:
+        """Runs a rule that reads perhaps many rows, where it holds up nobody else."""
+        return await self._store.scan(self._use_case(rule))
+
+    async def read_anonymous(self, rule: AnonymousRule[Result]) -> Result:
+        """Runs a rule that reads few rows, for a method that takes no caller."""
+        return await self._store.read(self._anonymous(rule))
+
+    async def write_anonymous(self, rule: AnonymousRule[Result]) -> Result:
+        """Runs a rule in a transaction of its own, for a method that takes no caller; it may run more than once."""
+        return await self._store.write(self._anonymous(rule))
+
     async def write(self, rule: Rule[Result]) -> Result:
         """Runs a rule in a transaction of its own; it may run more than once."""
         return await self._store.write(self._use_case(rule))
@@ -61,10 +74,18 @@ class Units:
         method = current_call().method
         return await self.write(lambda work: once(work, method, request, reply_type, rule))
 
-    async def page(self, request: ListRequest, rule: Callable[[Work, PageQuery], Result]) -> Result:
-        """Runs a rule that reads a page, where it holds up nobody else."""
+    async def page(
+        self, request: ListRequest, rule: Callable[[Work, PageQuery], Result], *, sparse: bool = False
+    ) -> Result:
+        """Runs a rule that reads a page, where it holds up nobody else.
+
+        Args:
+            request: The List request.
+            rule: What reads the page.
+            sparse: Whether the rows of a short page may lie far apart among others.
+        """
         query = PageQuery(request.page_size, request.page_token, request.skip, request.filter, request.order_by)
-        quick = not query.filter and not query.order_by and query.limit + query.skip <= QUICK_ROWS
+        quick = not sparse and not query.filter and not query.order_by and query.limit + query.skip <= QUICK_ROWS
         run = self._store.read if quick else self._store.scan
         return await run(self._use_case(lambda work: rule(work, query)))
 
@@ -72,3 +93,7 @@ class Units:
         # The caller is bound here: a store may run the rule on another thread, which has no current call.
         caller, request_id, keyring, now = current_caller(), current_call().request_id, self._keyring, self._clock()
         return lambda tx: rule(Work(tx, caller, now, keyring, request_id))
+
+    def _anonymous(self, rule: AnonymousRule[Result]) -> Callable[[Tx], Result]:
+        request_id, keyring, now = current_call().request_id, self._keyring, self._clock()
+        return lambda tx: rule(AnonymousWork(tx, now, keyring, request_id))

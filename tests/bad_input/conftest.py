@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from sqlalchemy import select
 
+from almoner.v1 import directory_service_pb2
 from service.audit.tables import AuditSealRow
 from service.schema import METADATA
 from tests.rest import ADMIN_BASIC, CONNECTIONS, Rest, gateway_over
 from tests.running import running
+from tests.service.grants.office import Office
+from tests.service.profiles.desk import Person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,6 +101,21 @@ async def make_world(rest: Rest) -> World:
         "connection": connection.json()["id"],
         "role": role.json()["id"],
         "elsewhere": elsewhere,
+    }
+    system = await rest.almoner.directory.GetOrganization(
+        directory_service_pb2.GetOrganizationRequest(number=1), metadata=rest.almoner.as_admin_token
+    )
+    office = Office(rest.almoner, system.organization, Person(1, "admin", rest.almoner.as_admin_token))
+    member, newcomer = await office.person(), await office.person()
+    client, provider = await office.application(), await office.registration()
+    ids |= {
+        "client": client.id,
+        "provider": provider.id,
+        "newcomer": newcomer.id,
+        "rule": (await office.rule(client, member)).id,
+        "ruled": member.id,
+        "grant": await office.grant(client, member),
+        "mapping": (await office.mapping()).name,
     }
     await rest.get("/api/mgmt/permissions", by=ADMIN_BASIC)
     return World(rest, ids)

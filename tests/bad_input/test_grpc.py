@@ -17,8 +17,12 @@ from almoner.v1 import (
     application_service_pb2_grpc,
     directory_service_pb2,
     directory_service_pb2_grpc,
+    grant_service_pb2,
+    grant_service_pb2_grpc,
     profile_service_pb2,
     profile_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
 )
 from tests.refusals import refusal_of
 
@@ -33,6 +37,8 @@ SERVICES: Final[dict[str, tuple[Any, Any]]] = {
         (profile_service_pb2, profile_service_pb2_grpc.ProfileServiceStub),
         (application_service_pb2, application_service_pb2_grpc.ApplicationServiceStub),
         (directory_service_pb2, directory_service_pb2_grpc.DirectoryServiceStub),
+        (grant_service_pb2, grant_service_pb2_grpc.GrantServiceStub),
+        (token_service_pb2, token_service_pb2_grpc.TokenServiceStub),
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for name in service.methods_by_name
@@ -79,6 +85,59 @@ def client(**members: Any) -> dict[str, Any]:
 def user(**members: Any) -> dict[str, Any]:
     return {"user": {"username": "new", **members}}
 
+
+def stale(method: str, message: dict[str, Any]) -> Row:
+    return Row(method, message, "ABORTED", "ETAG_MISMATCH", [])
+
+
+def rule(**members: Any) -> dict[str, Any]:
+    return {"accessRule": {"applicationId": "<client>", "userId": "<newcomer>", **members}}
+
+
+def rule_update(*paths: str, **members: Any) -> dict[str, Any]:
+    return {"accessRule": {"id": "<rule>", **members}, "updateMask": ",".join(paths)}
+
+
+def jwt(**members: Any) -> dict[str, Any]:
+    plain = {"purposeField": "aud", "purposeMatch": "a", "idField": "sub", "idMatch": "*"}
+    return {"jwtMapping": {"name": "new", "issuerUri": "https://issuer.example", **plain, **members}}
+
+
+def jwt_update(*paths: str, **members: Any) -> dict[str, Any]:
+    return {"jwtMapping": {"name": "<mapping>", **members}, "updateMask": ",".join(paths)}
+
+
+def policy(*paths: str, **members: Any) -> dict[str, Any]:
+    return {"tokenPolicy": members, "updateMask": ",".join(paths)}
+
+
+def issue(**members: Any) -> dict[str, Any]:
+    """A request for tokens of the application that the first start made; `credential` takes the place of the user."""
+    credential = members.pop("credential", None) or {"userId": 1}
+    return {"clientId": "almoner", "scopes": ["admin"], **credential, **members}
+
+
+def login(**members: Any) -> dict[str, Any]:
+    return issue(credential={"password": {"username": "admin", "password": "wrong", **members}})
+
+
+def unauthenticated(method: str, message: dict[str, Any], reason: str) -> Row:
+    return Row(method, message, "UNAUTHENTICATED", reason, [])
+
+
+def refused(method: str, message: dict[str, Any], reason: str) -> Row:
+    return Row(method, message, "PERMISSION_DENIED", reason, [])
+
+
+def gone(method: str, message: dict[str, Any]) -> Row:
+    return Row(method, message, "FAILED_PRECONDITION", "DEVICE_CODE_EXPIRED", [])
+
+
+NO_TOKENS: Final = ("x", "\u0000", "é", "AAAAAAAAAAAAAAAAAAAAAA==", "x" * 1_024)
+BY_USER_CODE: Final = ("GetDeviceAuthorization", "DecideDeviceAuthorization")
+
+NO_NUMBERS: Final = (0, -1, 999_999, 2**63 - 1, -(2**63))
+BULK: Final = ("DeleteAccessRules", "RevokeGrants")
 
 ROWS: Final = [
     # Profiles.
@@ -192,6 +251,144 @@ ROWS: Final = [
     invalid("CreateApiToken", {"apiToken": {"name": "T", "expireTime": "2001-01-01T00:00:00Z"}}, "api_token.expire_time"),
     missing("RevokeApiToken", {"id": 999_999}, "API_TOKEN"),
     # Every list.
+    # Access rules.
+    invalid("CreateAccessRule", {}, "access_rule"),
+    invalid("CreateAccessRule", {"accessRule": {}}, "access_rule.application_id", "access_rule.user_id"),
+    invalid("CreateAccessRule", rule(applicationId=""), "access_rule.application_id"),
+    invalid("CreateAccessRule", rule(applicationId="x" * 129), "access_rule.application_id"),
+    invalid("CreateAccessRule", rule(applicationId="a\n"), "access_rule.application_id"),
+    missing("CreateAccessRule", rule(applicationId="no such"), "APPLICATION", "access_rule.application_id"),
+    invalid("CreateAccessRule", rule(userId=0), "access_rule.user_id"),
+    invalid("CreateAccessRule", rule(userId=-1), "access_rule.user_id"),
+    missing("CreateAccessRule", rule(userId=2**63 - 1), "USER", "access_rule.user_id"),
+    Row("CreateAccessRule", rule(userId="<ruled>"), "ALREADY_EXISTS", "ALREADY_EXISTS", ["access_rule.user_id"]),
+    Row("CreateAccessRule", rule(applicationId="<provider>"), "FAILED_PRECONDITION", "WRONG_KIND", ["access_rule.application_id"]),
+    invalid("CreateAccessRule", rule(allowedScopes=["a"] * 257), "access_rule.allowed_scopes"),
+    *(invalid("CreateAccessRule", rule(allowedScopes=["a", scope]), "access_rule.allowed_scopes[1]")
+      for scope in ("", " ", "a b", "a\u00a0", "a\u0000", "a\n", "x" * 513)),
+    invalid("CreateAccessRule", rule(description="a\u0000"), "access_rule.description"),
+    invalid("CreateAccessRule", rule(description="x" * 4_097), "access_rule.description"),
+    *(invalid("CreateAccessRule", rule(accessTokenLifetime=length), "access_rule.access_token_lifetime")
+      for length in ("0s", "-1s", "0.5s", "315360001s")),
+    *(invalid("CreateAccessRule", rule(grantLifetime=length), "access_rule.grant_lifetime")
+      for length in ("0s", "-1s", "0.999999999s", "315360001s")),
+    invalid("CreateAccessRule", {**rule(), "requestId": "no uuid"}, "request_id"),
+    *(invalid(name, {}, "key") for name in ("GetAccessRule", "DeleteAccessRule")),
+    *(missing(name, {"id": number}, "ACCESS_RULE") for name in ("GetAccessRule", "DeleteAccessRule") for number in NO_NUMBERS),
+    *(missing(name, {"pair": {"applicationId": "<client>", "userId": number}}, "ACCESS_RULE")
+      for name in ("GetAccessRule", "DeleteAccessRule") for number in NO_NUMBERS),
+    *(invalid(name, {"pair": {"userId": 1}}, "pair.application_id") for name in ("GetAccessRule", "DeleteAccessRule")),
+    missing("UpdateAccessRule", {"accessRule": {"description": "x"}}, "ACCESS_RULE"),
+    missing("UpdateAccessRule", {"accessRule": {"applicationId": "<client>", "userId": "<newcomer>"}}, "ACCESS_RULE"),
+    invalid("UpdateAccessRule", {}, "access_rule"),
+    *(mask("UpdateAccessRule", rule_update(path)) for path in ("id", "userId", "applicationId", "etag", "nothing", "renewable.x")),
+    invalid("UpdateAccessRule", rule_update(allowedScopes=["a b"]), "access_rule.allowed_scopes[0]"),
+    invalid("UpdateAccessRule", rule_update(grantLifetime="0s"), "access_rule.grant_lifetime"),
+    invalid("UpdateAccessRule", {**rule_update(), "etag": "x" * 1_025}, "etag"),
+    stale("UpdateAccessRule", {**rule_update(description="x"), "etag": '"9"'}),
+    stale("DeleteAccessRule", {"id": "<rule>", "etag": 'W/"1"'}),
+    # Rules and grants at once.
+    *(invalid(name, {}, "") for name in BULK),
+    *(invalid(name, {"userId": -1}, "user_id") for name in BULK),
+    *(invalid(name, {"applicationId": "x" * 129}, "application_id") for name in BULK),
+    *(invalid(name, {"applicationId": "\u0001"}, "application_id") for name in BULK),
+    *(missing(name, {"userId": 2**63 - 1}, "USER") for name in BULK),
+    *(missing(name, {"applicationId": "no such"}, "APPLICATION") for name in BULK),
+    *(missing(name, {"applicationId": "no such", "userId": "<user>"}, "APPLICATION") for name in BULK),
+    *(missing(name, {"applicationId": "<client>", "userId": 999_999}, "USER") for name in BULK),
+    # Grants.
+    *(missing(name, {"id": number}, "GRANT") for name in ("GetGrant", "RevokeGrant") for number in NO_NUMBERS),
+    invalid("CountGrants", {"userId": -1}, "user_id"),
+    invalid("CountGrants", {"applicationId": "x" * 129}, "application_id"),
+    # JWT mappings.
+    invalid("CreateJwtMapping", {}, "jwt_mapping"),
+    *(invalid("CreateJwtMapping", jwt(**{member: ""}), f"jwt_mapping.{path}")
+      for member, path in (("name", "name"), ("issuerUri", "issuer_uri"), ("purposeField", "purpose_field"),
+                           ("purposeMatch", "purpose_match"), ("idField", "id_field"), ("idMatch", "id_match"))),
+    *(invalid("CreateJwtMapping", jwt(issuerUri=uri), "jwt_mapping.issuer_uri")
+      for uri in ("issuer.example", "ftp://issuer.example", "https://", "https://a b", "https://" + "x" * 2_048)),
+    invalid("CreateJwtMapping", jwt(name="x" * 256), "jwt_mapping.name"),
+    invalid("CreateJwtMapping", jwt(name="a\n"), "jwt_mapping.name"),
+    invalid("CreateJwtMapping", jwt(idMatch="x" * 1_025), "jwt_mapping.id_match"),
+    invalid("CreateJwtMapping", jwt(userId=-1), "jwt_mapping.user_id"),
+    missing("CreateJwtMapping", jwt(userId=999_999), "USER", "jwt_mapping.user_id"),
+    invalid("CreateJwtMapping", jwt(organizationId="x"), "jwt_mapping.organization_id"),
+    missing("CreateJwtMapping", jwt(organizationId=NOWHERE), "ORGANIZATION"),
+    Row("CreateJwtMapping", jwt(name="<mapping>"), "ALREADY_EXISTS", "ALREADY_EXISTS", ["jwt_mapping.name"]),
+    *(invalid(name, {"name": ""}, "name") for name in ("GetJwtMapping", "DeleteJwtMapping")),
+    *(missing(name, {"name": "no such"}, "JWT_MAPPING") for name in ("GetJwtMapping", "DeleteJwtMapping")),
+    *(missing(name, {"name": "<mapping>", "organizationId": NOWHERE}, "JWT_MAPPING") for name in ("GetJwtMapping", "DeleteJwtMapping")),
+    *(missing(name, {"name": "<mapping>", "organizationId": "<organization>"}, "JWT_MAPPING") for name in ("GetJwtMapping", "DeleteJwtMapping")),
+    missing("UpdateJwtMapping", {"jwtMapping": {"idMatch": "x"}}, "JWT_MAPPING"),
+    *(mask("UpdateJwtMapping", jwt_update(path)) for path in ("name", "username", "organizationId", "id", "nothing")),
+    invalid("UpdateJwtMapping", jwt_update("idMatch"), "jwt_mapping.id_match"),
+    missing("UpdateJwtMapping", jwt_update("userId", userId=999_999), "USER", "jwt_mapping.user_id"),
+    stale("UpdateJwtMapping", {**jwt_update(idMatch="x"), "etag": '"9"'}),
+    stale("DeleteJwtMapping", {"name": "<mapping>", "etag": '"0"'}),
+    # Token policies.
+    invalid("GetTokenPolicy", {"organizationId": "x"}, "organization_id"),
+    missing("GetTokenPolicy", {"organizationId": NOWHERE}, "ORGANIZATION"),
+    invalid("UpdateTokenPolicy", {}, "token_policy"),
+    missing("UpdateTokenPolicy", policy(organizationId=NOWHERE), "ORGANIZATION"),
+    *(invalid("UpdateTokenPolicy", policy(accessTokenLifetime=length), "token_policy.access_token_lifetime")
+      for length in ("0s", "-1s", "315360001s")),
+    invalid("UpdateTokenPolicy", policy(refusedGrantTypes=[0]), "token_policy.refused_grant_types[0]"),
+    invalid("UpdateTokenPolicy", policy(refusedGrantTypes=[99]), "token_policy.refused_grant_types[0]"),
+    invalid("UpdateTokenPolicy", policy(certificateField=9), "token_policy.certificate_field"),
+    invalid("UpdateTokenPolicy", policy(certificateIssuers=["CN=A", ""]), "token_policy.certificate_issuers[1]"),
+    invalid("UpdateTokenPolicy", policy(annotations={str(number): "" for number in range(65)}), "token_policy.annotations"),
+    *(mask("UpdateTokenPolicy", policy(path)) for path in ("etag", "updateTime", "organizationId", "nothing")),
+    stale("UpdateTokenPolicy", {**policy(renewable=True), "etag": '"1"'}),
+    # Tokens.
+    invalid("IssueToken", {}, "credential", "client_id"),
+    invalid("IssueToken", {"clientId": "almoner", "scopes": ["admin"]}, "credential"),
+    invalid("IssueToken", issue(clientId=""), "client_id"),
+    invalid("IssueToken", issue(clientId="x" * 129), "client_id"),
+    invalid("IssueToken", issue(clientId="a\u0000"), "client_id"),
+    invalid("IssueToken", issue(clientSecret="x" * 1_025), "client_secret"),
+    invalid("IssueToken", issue(scopes=[]), "scopes"),
+    invalid("IssueToken", issue(scopes=["admin"] * 257), "scopes"),
+    *(invalid("IssueToken", issue(scopes=["admin", scope]), "scopes[1]")
+      for scope in ("", " ", "a b", "a\u00a0", "a\n", "\u0000", "x" * 513)),
+    refused("IssueToken", issue(scopes=["Admin"]), "SCOPE_REFUSED"),
+    *(invalid("IssueToken", issue(userId=number), "user_id") for number in (0, -1, -(2**63))),
+    *(refused("IssueToken", issue(userId=number), "GRANT_REFUSED") for number in (999_999, 2**63 - 1)),
+    *(unauthenticated("IssueToken", issue(clientId=client_id), "CLIENT_INVALID") for client_id in ("no such", "ALMONER")),
+    invalid("IssueToken", login(username=""), "password.username"),
+    invalid("IssueToken", login(username="x" * 129), "password.username"),
+    invalid("IssueToken", login(username="a\u0000"), "password.username"),
+    invalid("IssueToken", login(password=""), "password.password"),
+    invalid("IssueToken", login(password="x" * 1_025), "password.password"),
+    unauthenticated("IssueToken", login(), "CREDENTIALS_INVALID"),
+    unauthenticated("IssueToken", login(username="nobody at all"), "CREDENTIALS_INVALID"),
+    invalid("IssueToken", issue(credential={"jwt": ""}), "jwt"),
+    invalid("IssueToken", issue(credential={"jwt": "x" * 16_385}), "jwt"),
+    *(unauthenticated("IssueToken", issue(credential={"jwt": text}), "ASSERTION_INVALID")
+      for text in ("x", "\u0000", "a.b.c", "..", "e30.e30.e30", "bnVsbA.bnVsbA.x", "x" * 16_384)),
+    invalid("IssueToken", issue(credential={"certificate": ""}), "certificate"),
+    invalid("IssueToken", issue(credential={"deviceCode": ""}), "device_code"),
+    invalid("IssueToken", issue(credential={"deviceCode": "x" * 129}), "device_code"),
+    *(gone("IssueToken", issue(credential={"deviceCode": code})) for code in NO_TOKENS if len(code) < 129),
+    invalid("RefreshToken", {}, "client_id", "refresh_token"),
+    invalid("RefreshToken", {"clientId": "almoner", "refreshToken": "x" * 1_025}, "refresh_token"),
+    unauthenticated("RefreshToken", {"clientId": "no such", "refreshToken": "x"}, "CLIENT_INVALID"),
+    *(unauthenticated("RefreshToken", {"clientId": "almoner", "refreshToken": text}, "TOKEN_INVALID") for text in NO_TOKENS),
+    invalid("IntrospectTokens", {}, "tokens"),
+    invalid("IntrospectTokens", {"tokens": ["x"] * 1_001}, "tokens"),
+    invalid("IntrospectTokens", {"tokens": ["x", "x" * 8_193]}, "tokens[1]"),
+    invalid("VerifyToken", {}, "access_token"),
+    invalid("VerifyToken", {"accessToken": "x" * 8_193}, "access_token"),
+    *(unauthenticated("VerifyToken", {"accessToken": text}, "TOKEN_INVALID") for text in NO_TOKENS),
+    invalid("RevokeToken", {}, "token"),
+    invalid("RevokeToken", {"token": "x" * 8_193}, "token"),
+    *(unauthenticated("RevokeToken", {"token": text}, "TOKEN_INVALID") for text in NO_TOKENS),
+    invalid("StartDeviceAuthorization", {}, "client_id", "scopes"),
+    invalid("StartDeviceAuthorization", {"clientId": "almoner", "scopes": ["a b"]}, "scopes[0]"),
+    refused("StartDeviceAuthorization", {"clientId": "almoner", "scopes": ["unheard-of"]}, "SCOPE_REFUSED"),
+    unauthenticated("StartDeviceAuthorization", {"clientId": "no such", "scopes": ["a"]}, "CLIENT_INVALID"),
+    *(invalid(name, {}, "user_code") for name in BY_USER_CODE),
+    *(invalid(name, {"userCode": "x" * 65}, "user_code") for name in BY_USER_CODE),
+    *(gone(name, {"userCode": code}) for name in BY_USER_CODE for code in ("x", "\u0000", "BCDF-GHJK", "-")),
     *(invalid(name, {"pageSize": -1}, "page_size") for name in LISTS),
     *(invalid(name, {"skip": -(2**31)}, "skip") for name in LISTS),
     *(invalid(name, {"filter": "x" * 4_097}, "filter") for name in LISTS),

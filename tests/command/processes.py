@@ -85,6 +85,16 @@ class Server:
         """The target of the gRPC listener."""
         return self._shown(r"gRPC +(\S+)")
 
+    @property
+    def rest_tls(self) -> str:
+        """HOST:PORT of the REST listener with TLS."""
+        return self._shown(r"REST TLS +https://(\S+)")
+
+    @property
+    def grpc_tls(self) -> str:
+        """The target of the gRPC listener with TLS."""
+        return self._shown(r"gRPC TLS +(\S+)")
+
     def get(self, path: str, *, authorization: str | None = None) -> Answer:
         """Gets a path over a connection of its own, as `admin` of the template unless told otherwise."""
         connection = HTTPConnection(self.rest, timeout=PATIENCE)

@@ -12,6 +12,7 @@ import base64
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,8 @@ from almoner.v1 import (
     directory_service_pb2_grpc,
     profile_service_pb2,
     profile_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
 )
 from tests.conftest import TRANSPORTS
 from tests.databases import ADMIN_PASSWORD
@@ -42,6 +45,7 @@ NAMES = [path.relative_to(HERE / "samples").with_suffix("").as_posix() for path 
 SERVICES: dict[str, tuple[Any, Any]] = {
     "DirectoryService": (directory_service_pb2, directory_service_pb2_grpc.DirectoryServiceStub),
     "ProfileService": (profile_service_pb2, profile_service_pb2_grpc.ProfileServiceStub),
+    "TokenService": (token_service_pb2, token_service_pb2_grpc.TokenServiceStub),
 }
 
 Json = Any
@@ -77,7 +81,7 @@ async def take(rest: Rest, step: Json, names: Names) -> None:
         messages, stub = SERVICES[service]
         message = json_format.ParseDict(step["message"], getattr(messages, f"{method}Request")())
         reply = await getattr(rest.almoner.stub(stub), method)(message, metadata=rest.almoner.as_admin)
-        names |= {name: getattr(reply, member) for name, member in step.get("save", {}).items()}
+        names |= {name: attrgetter(member)(reply) for name, member in step.get("save", {}).items()}
     elif "until" in step:
         await _reach(rest, step, names)
     else:
@@ -209,6 +213,13 @@ async def test_the_sample_request_gets_the_sample_reply(
         assert list(differences(reply["body"], answer.json())) == []
     else:
         assert answer.content == b""
+
+
+def test_the_update_of_document_002_is_answered_with_nothing_else() -> None:
+    sample = read(HERE / "samples" / "venafi" / "002_update_application.json")
+
+    assert (sample["request"]["method"], sample["request"]["path"]) == ("POST", "/vedsdk/OAuth/UpdateApplication")
+    assert sample["reply"]["body"] == {"Result": 0, "Success": True}
 
 
 def test_the_update_of_document_001_stands_here_as_it_is_printed() -> None:

@@ -28,8 +28,20 @@ async def fuzzed(sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterat
         yield gateway
 
 
+CREDENTIALS_IN_BODIES = "^/(vedauth|aperture)/"
+"""Paths where a request is refused with 400, however well-formed, because its credential is wrong (RFC 6749 5.2)."""
+
+
 @pytest.mark.timeout(180)
-async def test_every_route_does_what_the_document_says(fuzzed: Rest, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        [f"--exclude-path-regex={CREDENTIALS_IN_BODIES}"],
+        [f"--include-path-regex={CREDENTIALS_IN_BODIES}", "--exclude-checks=positive_data_acceptance"],
+    ],
+    ids=["resources", "tokens"],
+)
+async def test_every_route_does_what_the_document_says(fuzzed: Rest, tmp_path: Path, options: list[str]) -> None:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
@@ -43,6 +55,7 @@ async def test_every_route_does_what_the_document_says(fuzzed: Rest, tmp_path: P
         "--max-failures=5",
         "--no-color",
         "--warnings=off",
+        *options,
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -14,7 +14,7 @@ from google.protobuf import any_pb2, descriptor_pool, message_factory
 from google.rpc import error_details_pb2, status_pb2
 from typing_extensions import override
 
-from almoner.v1 import application_service_pb2, directory_service_pb2, profile_service_pb2
+from almoner.v1 import application_service_pb2, directory_service_pb2, profile_service_pb2, token_service_pb2
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-SERVED = (application_service_pb2, directory_service_pb2, profile_service_pb2)
+SERVED = (application_service_pb2, directory_service_pb2, profile_service_pb2, token_service_pb2)
 """Modules whose import makes their services known to the descriptor pool."""
 
 Client = TestClient[web.Request, web.Application]

@@ -10,6 +10,7 @@ import grpc
 import msgspec
 import pytest
 
+from almoner.v1.grant_pb2 import Grant
 from almoner.v1.profile_pb2 import PROFILE_VIEW_TOKENS, Profile
 from almoner.v1.profile_service_pb2 import (
     CreateProfileResponse,
@@ -17,6 +18,7 @@ from almoner.v1.profile_service_pb2 import (
     ListProfilesResponse,
     UpdateProfileResponse,
 )
+from almoner.v1.token_service_pb2 import RevokeTokenResponse
 from tests.gateway.conftest import Refuse
 
 if TYPE_CHECKING:
@@ -245,6 +247,20 @@ async def test_a_list_without_paging_is_followed_to_its_end(client: Client, scri
     assert len((await response.json())["profiles"]) == 3
     asked = [(call.request.page_token, call.request.page_size) for call in script.received]
     assert asked == [("", 1000), ("second", 1000), ("third", 1000)]
+
+
+@pytest.mark.parametrize("scope", ["a\r\nSet-Cookie: x=y", "a\u2028b", "a\x00b", "\u00e9", "a" * 9000])
+async def test_no_text_gets_out_of_the_status_line(client: Client, script: Script, scope: str) -> None:
+    script.replies["RevokeToken"] = RevokeTokenResponse(grant=Grant(user_id=7, scopes=[scope]))
+
+    response = await client.get("/vedauth/revoke/token", headers={"Authorization": "Bearer token"})
+
+    reason = response.reason or ""
+    assert response.status == 200
+    assert reason.isascii()
+    assert reason.isprintable()
+    assert len(reason) <= 1024
+    assert "Set-Cookie" not in response.headers
 
 
 async def test_no_repr_of_a_body_shows_a_secret() -> None:

@@ -65,6 +65,15 @@ async def keep_replies(almoner: Almoner, count: int) -> None:
     await almoner.service.store.write(write)
 
 
+KEYED_DIGESTS = {
+    "grants.access_token",
+    "grants.refresh_token",
+    "device_authorizations.device_code",
+    "device_authorizations.user_code",
+}
+"""Binary columns that hold a digest whatever they are called."""
+
+
 def test_every_binary_column_that_is_no_digest_is_listed() -> None:
     binary = {
         f"{table.name}.{column.name}"
@@ -72,7 +81,8 @@ def test_every_binary_column_that_is_no_digest_is_listed() -> None:
         for column in table.columns
         if isinstance(column.type, LargeBinary) and not column.name.endswith("digest")
     }
-    assert {str(column) for column in SEALED} == binary
+    assert {str(column) for column in SEALED} == binary - KEYED_DIGESTS
+    assert binary >= KEYED_DIGESTS
 
 
 async def test_everything_comes_under_the_new_key_with_what_it_held(almoner: Almoner) -> None:

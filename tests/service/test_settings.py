@@ -144,6 +144,59 @@ class TestListen:
         assert form in _refusal("ALMONER_GRPC_LISTEN", {"grpc_listen": listen}, "--grpc-listen")
 
 
+class TestTls:
+    def test_there_is_none_by_default(self) -> None:
+        settings = load_settings({})
+        assert (settings.rest_tls_listen, settings.grpc_tls_listen) == (None, None)
+
+    def test_self_signed_it_listens_for_rest_and_is_kept_in_the_data_directory(self) -> None:
+        settings = load_settings({"tls_self_signed": True, "data_dir": "/srv"})
+        assert (settings.rest_tls_listen, settings.grpc_tls_listen) == ("127.0.0.1:8443", None)
+        assert settings.tls_directory == Path("/srv/tls")
+
+    def test_both_listeners_take_a_certificate_from_files(self) -> None:
+        chosen = {
+            "tls_certificate_file": "~/c",
+            "tls_key_file": "~/k",
+            "rest_tls_listen": "h:1",
+            "grpc_tls_listen": "h:2",
+        }
+        settings = load_settings(chosen)
+        assert (settings.tls_certificate_file, settings.tls_key_file) == (Path.home() / "c", Path.home() / "k")
+        assert (settings.rest_tls_listen, settings.grpc_tls_listen) == ("h:1", "h:2")
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            (("tls_certificate_file",), "ALMONER_TLS_KEY_FILE: must be set with ALMONER_TLS_CERTIFICATE_FILE"),
+            (("tls_key_file",), "--tls-key-file: is of no use without ALMONER_TLS_CERTIFICATE_FILE"),
+            (
+                ("tls_certificate_file", "tls_key_file", "tls_self_signed"),
+                "--tls-key-file: cannot be used together with ALMONER_TLS_SELF_SIGNED",
+            ),
+            (("rest_tls_listen",), "--rest-tls-listen: needs a certificate: ALMONER_TLS_CERTIFICATE_FILE"),
+            (("grpc_tls_listen",), "--grpc-tls-listen: needs a certificate: ALMONER_TLS_CERTIFICATE_FILE"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, given: tuple[str, ...], problem: str) -> None:
+        values = {
+            "tls_certificate_file": "c",
+            "tls_key_file": "k",
+            "tls_self_signed": "true",
+            "rest_tls_listen": "h:1",
+            "grpc_tls_listen": "h:1",
+        }
+        with pytest.raises(SettingsError) as raised:
+            load_settings({name: values[name] for name in given})
+        assert str(raised.value).startswith(problem)
+
+    @pytest.mark.parametrize("name", ["rest_tls_listen", "grpc_tls_listen"])
+    def test_it_listens_on_ports_only(self, name: str) -> None:
+        flag = "--" + name.replace("_", "-")
+        overrides: dict[str, object] = {"tls_self_signed": True, name: "unix:/run/s"}
+        assert _refusal(f"ALMONER_{name.upper()}", overrides, flag).endswith("is not HOST:PORT")
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("env", "value", "problem"),

@@ -35,7 +35,8 @@ def _permission(number: int, name: str, description: str, *allows: Permission.Va
     return HdpPermission(number, name, description, frozenset(allows))
 
 
-# Numbers 22 to 24 are not documented. The names of 9 and 16, and most texts, are inferred.
+# Numbers 22 to 24 are not documented. The names of 9 and 16, and most texts, are inferred. HDP has no word for what an
+# authorization server does: those permissions have no number, and are neither shown nor given.
 PERMISSIONS: tuple[HdpPermission, ...] = (
     _permission(1, "CreateDataSource", "May create new data sources.", pb.PERMISSION_PROFILES_CREATE),
     _permission(

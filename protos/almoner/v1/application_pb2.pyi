@@ -178,17 +178,24 @@ class ClientApplication(_message.Message):
     GRANT_LIFETIME_FIELD_NUMBER: _builtins.int
     RENEWABLE_FIELD_NUMBER: _builtins.int
     SECRET_COUNT_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    VENDOR_FIELD_NUMBER: _builtins.int
+    URI_FIELD_NUMBER: _builtins.int
     renewable: _builtins.bool
-    """Whether its grants carry a refresh token."""
+    """Whether its grants carry a refresh token; unset: as the token policy of its organization says."""
     secret_count: _builtins.int
     """Output only. How many secrets it has."""
+    vendor: _builtins.str
+    """Who makes it."""
+    uri: _builtins.str
+    """Where to read about it; free text, a scheme is not required."""
     @_builtins.property
     def allowed_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes that its tokens may carry. Each is a scope token of RFC 6749 section 3.3, or of the caller's own grammar."""
 
     @_builtins.property
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[Global___GrantType.ValueType]:
-        """Ways in which it may get tokens."""
+        """Ways in which it may get tokens. Refreshing takes no GRANT_TYPE_REFRESH_TOKEN here: renewable says it."""
 
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -202,6 +209,10 @@ class ClientApplication(_message.Message):
     def grant_lifetime(self) -> _duration_pb2.Duration:
         """Lifetime of its grants, after which a refresh is refused; unset: the server's default."""
 
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Scopes that it needs at the least to be of use, for those who set up rules. Nothing is checked against it."""
+
     def __init__(
         self,
         *,
@@ -210,14 +221,19 @@ class ClientApplication(_message.Message):
         redirect_uris: _abc.Iterable[_builtins.str] | None = ...,
         access_token_lifetime: _duration_pb2.Duration | None = ...,
         grant_lifetime: _duration_pb2.Duration | None = ...,
-        renewable: _builtins.bool = ...,
+        renewable: _builtins.bool | None = ...,
         secret_count: _builtins.int = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        vendor: _builtins.str = ...,
+        uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime", b"access_token_lifetime", "grant_lifetime", b"grant_lifetime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "grant_lifetime", b"grant_lifetime", "renewable", b"renewable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime", b"access_token_lifetime", "allowed_scopes", b"allowed_scopes", "grant_lifetime", b"grant_lifetime", "grant_types", b"grant_types", "redirect_uris", b"redirect_uris", "renewable", b"renewable", "secret_count", b"secret_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "allowed_scopes", b"allowed_scopes", "grant_lifetime", b"grant_lifetime", "grant_types", b"grant_types", "redirect_uris", b"redirect_uris", "renewable", b"renewable", "required_scopes", b"required_scopes", "secret_count", b"secret_count", "uri", b"uri", "vendor", b"vendor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__renewable: _TypeAlias = _typing.Literal["renewable"]  # noqa: Y015
+    _WhichOneofArgType__renewable: _TypeAlias = _typing.Literal["_renewable", b"_renewable"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__renewable) -> _WhichOneofReturnType__renewable | None: ...
 
 Global___ClientApplication: _TypeAlias = ClientApplication  # noqa: Y015
 

@@ -165,11 +165,13 @@ class ListApplicationsRequest(_message.Message):
     skip: _builtins.int
     """How many to leave out first (AIP-158), counted from the page token."""
     filter: _builtins.str
-    """AIP-160 expression over id, number, kind (client or provider), name, description, provider, client_id,
+    """AIP-160 expression over id, number, kind (client or provider), name, description, vendor, provider, client_id,
     owner_id, create_time and update_time.
     """
     order_by: _builtins.str
-    """Comma-separated fields, each optionally followed by "desc": number, id, name, provider, create_time, update_time. Default: "number"."""
+    """Comma-separated fields, each optionally followed by "desc": number, id, name, vendor, provider, access_token_lifetime,
+    create_time, update_time. Default: "number".
+    """
     def __init__(
         self,
         *,

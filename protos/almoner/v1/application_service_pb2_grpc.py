@@ -111,7 +111,7 @@ class ApplicationServiceServicer:
     def UpdateApplication(self, request, context):
         """Changes an application, but not its kind.
 
-        Required permissions: PERMISSION_APPLICATIONS_MANAGE.
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
         Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -119,7 +119,7 @@ class ApplicationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApplication(self, request, context):
-        """Deletes an application and its secrets.
+        """Deletes an application with its secrets, access rules and grants.
 
         Required permissions: PERMISSION_APPLICATIONS_MANAGE.
         Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.

@@ -62,11 +62,11 @@ class ApplicationServiceStub:
     UpdateApplication: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.UpdateApplicationRequest, _application_service_pb2.UpdateApplicationResponse]
     """Changes an application, but not its kind.
 
-    Required permissions: PERMISSION_APPLICATIONS_MANAGE.
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
     Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
     """
     DeleteApplication: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]
-    """Deletes an application and its secrets.
+    """Deletes an application with its secrets, access rules and grants.
 
     Required permissions: PERMISSION_APPLICATIONS_MANAGE.
     Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
@@ -106,11 +106,11 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     UpdateApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.UpdateApplicationRequest, _application_service_pb2.UpdateApplicationResponse]  # type: ignore[assignment]
     """Changes an application, but not its kind.
 
-    Required permissions: PERMISSION_APPLICATIONS_MANAGE.
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
     Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
     """
     DeleteApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]  # type: ignore[assignment]
-    """Deletes an application and its secrets.
+    """Deletes an application with its secrets, access rules and grants.
 
     Required permissions: PERMISSION_APPLICATIONS_MANAGE.
     Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
@@ -171,7 +171,7 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_application_service_pb2.UpdateApplicationResponse, _abc.Awaitable[_application_service_pb2.UpdateApplicationResponse]]:
         """Changes an application, but not its kind.
 
-        Required permissions: PERMISSION_APPLICATIONS_MANAGE.
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
         Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
         """
 
@@ -181,7 +181,7 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_service_pb2.DeleteApplicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_service_pb2.DeleteApplicationResponse, _abc.Awaitable[_application_service_pb2.DeleteApplicationResponse]]:
-        """Deletes an application and its secrets.
+        """Deletes an application with its secrets, access rules and grants.
 
         Required permissions: PERMISSION_APPLICATIONS_MANAGE.
         Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.

@@ -58,6 +58,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """Read the client secret of a provider registration."""
     PERMISSION_APPLICATIONS_MANAGE: _Permission.ValueType  # 22
     """Create, change and delete applications."""
+    PERMISSION_APPLICATIONS_UPDATE: _Permission.ValueType  # 23
+    """Change applications that exist."""
     PERMISSION_USERS_VIEW: _Permission.ValueType  # 30
     """List and read users, their bindings and API tokens."""
     PERMISSION_USERS_CREATE: _Permission.ValueType  # 31
@@ -78,6 +80,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """Change roles."""
     PERMISSION_ROLES_DELETE: _Permission.ValueType  # 43
     """Delete roles."""
+    PERMISSION_ROLES_BIND: _Permission.ValueType  # 44
+    """Bind and unbind roles where it is held, of which one holds all there oneself, for users of one's organization."""
     PERMISSION_ORGANIZATIONS_MANAGE: _Permission.ValueType  # 50
     """Create, change and delete organizations (held on the server), change one's own (held in it)."""
     PERMISSION_USE_JDBC: _Permission.ValueType  # 60
@@ -96,6 +100,24 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """Set limits. Kept for the HDP data platform."""
     PERMISSION_IP_ALLOW_LIST: _Permission.ValueType  # 67
     """Manage lists of allowed addresses. Kept for the HDP data platform."""
+    PERMISSION_RULES_VIEW: _Permission.ValueType  # 70
+    """List and read access rules."""
+    PERMISSION_RULES_MANAGE: _Permission.ValueType  # 71
+    """Create, change and delete access rules."""
+    PERMISSION_GRANTS_VIEW: _Permission.ValueType  # 72
+    """List, read and count the grants of others."""
+    PERMISSION_GRANTS_REVOKE: _Permission.ValueType  # 73
+    """Revoke the grants of others."""
+    PERMISSION_TOKENS_ISSUE: _Permission.ValueType  # 74
+    """Have tokens issued for any user that a rule allows, without that user's credentials."""
+    PERMISSION_TOKENS_INTROSPECT: _Permission.ValueType  # 75
+    """Ask what tokens are good for."""
+    PERMISSION_TOKEN_POLICY_MANAGE: _Permission.ValueType  # 76
+    """Change the token policy of the organization."""
+    PERMISSION_JWT_MAPPINGS_VIEW: _Permission.ValueType  # 77
+    """List and read JWT mappings."""
+    PERMISSION_JWT_MAPPINGS_MANAGE: _Permission.ValueType  # 78
+    """Create, change and delete JWT mappings."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """Permission is the closed list of what a caller can be allowed. A permission is held somewhere: on the server, in an
@@ -134,6 +156,8 @@ PERMISSION_APPLICATIONS_REVEAL: Permission.ValueType  # 21
 """Read the client secret of a provider registration."""
 PERMISSION_APPLICATIONS_MANAGE: Permission.ValueType  # 22
 """Create, change and delete applications."""
+PERMISSION_APPLICATIONS_UPDATE: Permission.ValueType  # 23
+"""Change applications that exist."""
 PERMISSION_USERS_VIEW: Permission.ValueType  # 30
 """List and read users, their bindings and API tokens."""
 PERMISSION_USERS_CREATE: Permission.ValueType  # 31
@@ -154,6 +178,8 @@ PERMISSION_ROLES_UPDATE: Permission.ValueType  # 42
 """Change roles."""
 PERMISSION_ROLES_DELETE: Permission.ValueType  # 43
 """Delete roles."""
+PERMISSION_ROLES_BIND: Permission.ValueType  # 44
+"""Bind and unbind roles where it is held, of which one holds all there oneself, for users of one's organization."""
 PERMISSION_ORGANIZATIONS_MANAGE: Permission.ValueType  # 50
 """Create, change and delete organizations (held on the server), change one's own (held in it)."""
 PERMISSION_USE_JDBC: Permission.ValueType  # 60
@@ -172,6 +198,24 @@ PERMISSION_LIMITS: Permission.ValueType  # 66
 """Set limits. Kept for the HDP data platform."""
 PERMISSION_IP_ALLOW_LIST: Permission.ValueType  # 67
 """Manage lists of allowed addresses. Kept for the HDP data platform."""
+PERMISSION_RULES_VIEW: Permission.ValueType  # 70
+"""List and read access rules."""
+PERMISSION_RULES_MANAGE: Permission.ValueType  # 71
+"""Create, change and delete access rules."""
+PERMISSION_GRANTS_VIEW: Permission.ValueType  # 72
+"""List, read and count the grants of others."""
+PERMISSION_GRANTS_REVOKE: Permission.ValueType  # 73
+"""Revoke the grants of others."""
+PERMISSION_TOKENS_ISSUE: Permission.ValueType  # 74
+"""Have tokens issued for any user that a rule allows, without that user's credentials."""
+PERMISSION_TOKENS_INTROSPECT: Permission.ValueType  # 75
+"""Ask what tokens are good for."""
+PERMISSION_TOKEN_POLICY_MANAGE: Permission.ValueType  # 76
+"""Change the token policy of the organization."""
+PERMISSION_JWT_MAPPINGS_VIEW: Permission.ValueType  # 77
+"""List and read JWT mappings."""
+PERMISSION_JWT_MAPPINGS_MANAGE: Permission.ValueType  # 78
+"""Create, change and delete JWT mappings."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 @_typing.final
@@ -332,8 +376,9 @@ Global___User: _TypeAlias = User  # noqa: Y015
 
 @_typing.final
 class Role(_message.Message):
-    """Role is a named set of permissions that belongs to an organization. Roles 1 to 4 are built in: System Administrator,
-    User, Tenant Administrator and API Client.
+    """Role is a named set of permissions that belongs to an organization. Roles 1 to 9 are built in: System Administrator,
+    User, Tenant Administrator, API Client, Auditor, Grant Administrator, OAuth Administrator, Application Owner and
+    Application Maintainer. The last two are meant to be bound to single applications.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

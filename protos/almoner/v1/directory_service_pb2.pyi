@@ -47,6 +47,11 @@ class WhoAmIResponse(_message.Message):
     ORGANIZATION_FIELD_NUMBER: _builtins.int
     PERMISSIONS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    ROLE_BINDINGS_FIELD_NUMBER: _builtins.int
+    SCOPED_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    scoped: _builtins.bool
+    """Whether the call was made with an access token that was issued here, which limits it to its scopes."""
     @_builtins.property
     def user(self) -> _directory_pb2.User:
         """The user."""
@@ -63,6 +68,14 @@ class WhoAmIResponse(_message.Message):
     def actor(self) -> _directory_pb2.User:
         """The user who authenticated, where that is another one."""
 
+    @_builtins.property
+    def role_bindings(self) -> _containers.RepeatedCompositeFieldContainer[_directory_pb2.RoleBinding]:
+        """Everything that is bound to the user or given to them, and where; not narrowed by the scopes of their token."""
+
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes of that token."""
+
     def __init__(
         self,
         *,
@@ -70,10 +83,13 @@ class WhoAmIResponse(_message.Message):
         organization: _directory_pb2.Organization | None = ...,
         permissions: _abc.Iterable[_directory_pb2.Permission.ValueType] | None = ...,
         actor: _directory_pb2.User | None = ...,
+        role_bindings: _abc.Iterable[_directory_pb2.RoleBinding] | None = ...,
+        scoped: _builtins.bool = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "organization", b"organization", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "organization", b"organization", "permissions", b"permissions", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "organization", b"organization", "permissions", b"permissions", "role_bindings", b"role_bindings", "scoped", b"scoped", "scopes", b"scopes", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

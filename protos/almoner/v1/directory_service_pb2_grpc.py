@@ -330,7 +330,8 @@ class DirectoryServiceServicer:
     def CreateRoleBinding(self, request, context):
         """Binds a role to a user in one place.
 
-        Required permissions: PERMISSION_USERS_UPDATE at that place.
+        Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place. With the former alone, only for
+        users of one's own organization.
         Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, ORGANIZATION_NOT_FOUND, APPLICATION_NOT_FOUND, ALREADY_EXISTS,
         PERMISSION_ESCALATION, REQUEST_ID_REUSED.
         """
@@ -341,7 +342,7 @@ class DirectoryServiceServicer:
     def GetRoleBinding(self, request, context):
         """Reads one binding.
 
-        Required permissions: PERMISSION_USERS_VIEW.
+        Required permissions: PERMISSION_USERS_VIEW, or PERMISSION_ROLES_BIND at the place of the binding.
         Errors: ROLE_BINDING_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -351,7 +352,8 @@ class DirectoryServiceServicer:
     def ListRoleBindings(self, request, context):
         """Lists the bindings of users of an organization.
 
-        Required permissions: PERMISSION_USERS_VIEW.
+        Required permissions: PERMISSION_USERS_VIEW; with PERMISSION_ROLES_BIND the list has the bindings in places where it
+        is held.
         Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -361,7 +363,7 @@ class DirectoryServiceServicer:
     def DeleteRoleBinding(self, request, context):
         """Takes a role away from a user.
 
-        Required permissions: PERMISSION_USERS_UPDATE at that place.
+        Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place.
         Errors: ROLE_BINDING_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION, BUILT_IN (the last administrator of the server).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -139,26 +139,28 @@ class DirectoryServiceStub:
     CreateRoleBinding: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateRoleBindingRequest, _directory_service_pb2.CreateRoleBindingResponse]
     """Binds a role to a user in one place.
 
-    Required permissions: PERMISSION_USERS_UPDATE at that place.
+    Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place. With the former alone, only for
+    users of one's own organization.
     Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, ORGANIZATION_NOT_FOUND, APPLICATION_NOT_FOUND, ALREADY_EXISTS,
     PERMISSION_ESCALATION, REQUEST_ID_REUSED.
     """
     GetRoleBinding: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetRoleBindingRequest, _directory_service_pb2.GetRoleBindingResponse]
     """Reads one binding.
 
-    Required permissions: PERMISSION_USERS_VIEW.
+    Required permissions: PERMISSION_USERS_VIEW, or PERMISSION_ROLES_BIND at the place of the binding.
     Errors: ROLE_BINDING_NOT_FOUND.
     """
     ListRoleBindings: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListRoleBindingsRequest, _directory_service_pb2.ListRoleBindingsResponse]
     """Lists the bindings of users of an organization.
 
-    Required permissions: PERMISSION_USERS_VIEW.
+    Required permissions: PERMISSION_USERS_VIEW; with PERMISSION_ROLES_BIND the list has the bindings in places where it
+    is held.
     Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     DeleteRoleBinding: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.DeleteRoleBindingRequest, _directory_service_pb2.DeleteRoleBindingResponse]
     """Takes a role away from a user.
 
-    Required permissions: PERMISSION_USERS_UPDATE at that place.
+    Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place.
     Errors: ROLE_BINDING_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION, BUILT_IN (the last administrator of the server).
     """
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.CreateApiTokenRequest, _directory_service_pb2.CreateApiTokenResponse]
@@ -292,26 +294,28 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     CreateRoleBinding: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateRoleBindingRequest, _directory_service_pb2.CreateRoleBindingResponse]  # type: ignore[assignment]
     """Binds a role to a user in one place.
 
-    Required permissions: PERMISSION_USERS_UPDATE at that place.
+    Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place. With the former alone, only for
+    users of one's own organization.
     Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, ORGANIZATION_NOT_FOUND, APPLICATION_NOT_FOUND, ALREADY_EXISTS,
     PERMISSION_ESCALATION, REQUEST_ID_REUSED.
     """
     GetRoleBinding: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetRoleBindingRequest, _directory_service_pb2.GetRoleBindingResponse]  # type: ignore[assignment]
     """Reads one binding.
 
-    Required permissions: PERMISSION_USERS_VIEW.
+    Required permissions: PERMISSION_USERS_VIEW, or PERMISSION_ROLES_BIND at the place of the binding.
     Errors: ROLE_BINDING_NOT_FOUND.
     """
     ListRoleBindings: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListRoleBindingsRequest, _directory_service_pb2.ListRoleBindingsResponse]  # type: ignore[assignment]
     """Lists the bindings of users of an organization.
 
-    Required permissions: PERMISSION_USERS_VIEW.
+    Required permissions: PERMISSION_USERS_VIEW; with PERMISSION_ROLES_BIND the list has the bindings in places where it
+    is held.
     Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     DeleteRoleBinding: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.DeleteRoleBindingRequest, _directory_service_pb2.DeleteRoleBindingResponse]  # type: ignore[assignment]
     """Takes a role away from a user.
 
-    Required permissions: PERMISSION_USERS_UPDATE at that place.
+    Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place.
     Errors: ROLE_BINDING_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION, BUILT_IN (the last administrator of the server).
     """
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CreateApiTokenRequest, _directory_service_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
@@ -544,7 +548,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.CreateRoleBindingResponse, _abc.Awaitable[_directory_service_pb2.CreateRoleBindingResponse]]:
         """Binds a role to a user in one place.
 
-        Required permissions: PERMISSION_USERS_UPDATE at that place.
+        Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place. With the former alone, only for
+        users of one's own organization.
         Errors: USER_NOT_FOUND, ROLE_NOT_FOUND, ORGANIZATION_NOT_FOUND, APPLICATION_NOT_FOUND, ALREADY_EXISTS,
         PERMISSION_ESCALATION, REQUEST_ID_REUSED.
         """
@@ -557,7 +562,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.GetRoleBindingResponse, _abc.Awaitable[_directory_service_pb2.GetRoleBindingResponse]]:
         """Reads one binding.
 
-        Required permissions: PERMISSION_USERS_VIEW.
+        Required permissions: PERMISSION_USERS_VIEW, or PERMISSION_ROLES_BIND at the place of the binding.
         Errors: ROLE_BINDING_NOT_FOUND.
         """
 
@@ -569,7 +574,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.ListRoleBindingsResponse, _abc.Awaitable[_directory_service_pb2.ListRoleBindingsResponse]]:
         """Lists the bindings of users of an organization.
 
-        Required permissions: PERMISSION_USERS_VIEW.
+        Required permissions: PERMISSION_USERS_VIEW; with PERMISSION_ROLES_BIND the list has the bindings in places where it
+        is held.
         Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
         """
 
@@ -581,7 +587,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.DeleteRoleBindingResponse, _abc.Awaitable[_directory_service_pb2.DeleteRoleBindingResponse]]:
         """Takes a role away from a user.
 
-        Required permissions: PERMISSION_USERS_UPDATE at that place.
+        Required permissions: PERMISSION_ROLES_BIND or PERMISSION_USERS_UPDATE at that place.
         Errors: ROLE_BINDING_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION, BUILT_IN (the last administrator of the server).
         """
 

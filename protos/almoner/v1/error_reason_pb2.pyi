@@ -90,6 +90,44 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a fault of the server. The log has it under the request id. Metadata: request_id."""
     ERROR_REASON_WRONG_KIND: _ErrorReason.ValueType  # 31
     """FAILED_PRECONDITION: the operation does not fit the kind of the resource, for example tokens of a client application."""
+    ERROR_REASON_ACCESS_RULE_NOT_FOUND: _ErrorReason.ValueType  # 32
+    """NOT_FOUND: no such access rule for this caller. Metadata: id."""
+    ERROR_REASON_GRANT_NOT_FOUND: _ErrorReason.ValueType  # 33
+    """NOT_FOUND: no such grant for this caller. Metadata: id."""
+    ERROR_REASON_JWT_MAPPING_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """NOT_FOUND: no such JWT mapping for this caller. Metadata: id."""
+    ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 35
+    """PERMISSION_DENIED: the access token of the caller lacks a scope that the call needs. Metadata: scope."""
+    ERROR_REASON_SCOPE_REFUSED: _ErrorReason.ValueType  # 36
+    """PERMISSION_DENIED: a scope is asked for that the application, or the access rule of the user, does not allow.
+    Metadata: scope.
+    """
+    ERROR_REASON_GRANT_REFUSED: _ErrorReason.ValueType  # 37
+    """PERMISSION_DENIED: no access rule lets the user have tokens of the application."""
+    ERROR_REASON_GRANT_TYPE_REFUSED: _ErrorReason.ValueType  # 38
+    """FAILED_PRECONDITION: the application, or the policy of its organization, does not allow this way of getting a token.
+    Metadata: grant_type.
+    """
+    ERROR_REASON_CLIENT_INVALID: _ErrorReason.ValueType  # 39
+    """UNAUTHENTICATED: there is no such client application, or its secret is wrong or missing."""
+    ERROR_REASON_ASSERTION_INVALID: _ErrorReason.ValueType  # 40
+    """UNAUTHENTICATED: the JWT is malformed, expired, wrongly signed or covered by no mapping."""
+    ERROR_REASON_ISSUER_UNAVAILABLE: _ErrorReason.ValueType  # 41
+    """UNAVAILABLE: the keys of the JWT's issuer cannot be had. Metadata: issuer."""
+    ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 42
+    """UNAUTHENTICATED: the token is unknown, expired or revoked, or was issued to another client. Metadata: client_id, in
+    the last case.
+    """
+    ERROR_REASON_REFRESH_TOKEN_REUSED: _ErrorReason.ValueType  # 43
+    """UNAUTHENTICATED: the refresh token was used before. Its whole grant is revoked now. Metadata: grant."""
+    ERROR_REASON_AUTHORIZATION_PENDING: _ErrorReason.ValueType  # 44
+    """FAILED_PRECONDITION: nobody has decided about the device code yet; ask again after the interval."""
+    ERROR_REASON_SLOW_DOWN: _ErrorReason.ValueType  # 45
+    """RESOURCE_EXHAUSTED: the device code is asked for more often than its interval allows. Retry after RetryInfo."""
+    ERROR_REASON_AUTHORIZATION_DENIED: _ErrorReason.ValueType  # 46
+    """FAILED_PRECONDITION: the user has refused the device."""
+    ERROR_REASON_DEVICE_CODE_EXPIRED: _ErrorReason.ValueType  # 47
+    """FAILED_PRECONDITION: the device code, or the user code, has expired or is unknown."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -165,4 +203,42 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 30
 """INTERNAL: a fault of the server. The log has it under the request id. Metadata: request_id."""
 ERROR_REASON_WRONG_KIND: ErrorReason.ValueType  # 31
 """FAILED_PRECONDITION: the operation does not fit the kind of the resource, for example tokens of a client application."""
+ERROR_REASON_ACCESS_RULE_NOT_FOUND: ErrorReason.ValueType  # 32
+"""NOT_FOUND: no such access rule for this caller. Metadata: id."""
+ERROR_REASON_GRANT_NOT_FOUND: ErrorReason.ValueType  # 33
+"""NOT_FOUND: no such grant for this caller. Metadata: id."""
+ERROR_REASON_JWT_MAPPING_NOT_FOUND: ErrorReason.ValueType  # 34
+"""NOT_FOUND: no such JWT mapping for this caller. Metadata: id."""
+ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 35
+"""PERMISSION_DENIED: the access token of the caller lacks a scope that the call needs. Metadata: scope."""
+ERROR_REASON_SCOPE_REFUSED: ErrorReason.ValueType  # 36
+"""PERMISSION_DENIED: a scope is asked for that the application, or the access rule of the user, does not allow.
+Metadata: scope.
+"""
+ERROR_REASON_GRANT_REFUSED: ErrorReason.ValueType  # 37
+"""PERMISSION_DENIED: no access rule lets the user have tokens of the application."""
+ERROR_REASON_GRANT_TYPE_REFUSED: ErrorReason.ValueType  # 38
+"""FAILED_PRECONDITION: the application, or the policy of its organization, does not allow this way of getting a token.
+Metadata: grant_type.
+"""
+ERROR_REASON_CLIENT_INVALID: ErrorReason.ValueType  # 39
+"""UNAUTHENTICATED: there is no such client application, or its secret is wrong or missing."""
+ERROR_REASON_ASSERTION_INVALID: ErrorReason.ValueType  # 40
+"""UNAUTHENTICATED: the JWT is malformed, expired, wrongly signed or covered by no mapping."""
+ERROR_REASON_ISSUER_UNAVAILABLE: ErrorReason.ValueType  # 41
+"""UNAVAILABLE: the keys of the JWT's issuer cannot be had. Metadata: issuer."""
+ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 42
+"""UNAUTHENTICATED: the token is unknown, expired or revoked, or was issued to another client. Metadata: client_id, in
+the last case.
+"""
+ERROR_REASON_REFRESH_TOKEN_REUSED: ErrorReason.ValueType  # 43
+"""UNAUTHENTICATED: the refresh token was used before. Its whole grant is revoked now. Metadata: grant."""
+ERROR_REASON_AUTHORIZATION_PENDING: ErrorReason.ValueType  # 44
+"""FAILED_PRECONDITION: nobody has decided about the device code yet; ask again after the interval."""
+ERROR_REASON_SLOW_DOWN: ErrorReason.ValueType  # 45
+"""RESOURCE_EXHAUSTED: the device code is asked for more often than its interval allows. Retry after RetryInfo."""
+ERROR_REASON_AUTHORIZATION_DENIED: ErrorReason.ValueType  # 46
+"""FAILED_PRECONDITION: the user has refused the device."""
+ERROR_REASON_DEVICE_CODE_EXPIRED: ErrorReason.ValueType  # 47
+"""FAILED_PRECONDITION: the device code, or the user code, has expired or is unknown."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

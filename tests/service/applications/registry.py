@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from google.protobuf.field_mask_pb2 import FieldMask
-from sqlalchemy import select
+from sqlalchemy import Connection, func, insert, select
 
 from almoner.v1 import (
     application_pb2,
@@ -22,7 +23,8 @@ from almoner.v1 import (
 )
 from service.applications.tables import ApplicationRow, ApplicationSecretRow
 from service.audit.tables import AuditEventRow
-from service.storage.tables import table_of
+from service.grants.tables import AccessRuleRow, DeviceAuthorizationRow, GrantRow
+from service.storage.tables import StoredRow, table_of
 
 if TYPE_CHECKING:
     from service.access.permissions import Permission
@@ -144,6 +146,28 @@ class Registry:
         table = table_of(ApplicationSecretRow)
         statement = select(table).where(table.c.application_number == application.number)
         return await self.almoner.service.store.read(lambda tx: list(tx.execute(statement)))
+
+    async def granted(self, application: Application) -> None:
+        """Lets user admin have tokens of a client application, has some issued, and lets a device wait for them."""
+        rule = {"allowed_scopes": "[]", "description": "", "grant_lifetime": 0, "renewable": None, "revision": 1}
+        grant = {"grant_type": 4, "scopes": "admin", "renewable": False, "refresh_token": None, "revoked": 0}
+        moments = ("access_token_issued", "access_token_expires", "issued", "expires")
+        device = {"scopes": "[]", "decision": 0, "user_id": None, "polled": 0, "expires": 0}
+        digest = b"%d" % application.number
+        rows: dict[type[StoredRow], dict[str, object]] = {
+            AccessRuleRow: {**rule, "user_id": 1, "access_token_lifetime": 0, "created": 0, "updated": 0},
+            GrantRow: {**grant, "user_id": 1, "access_token_lifetime": 1, "access_token": digest}
+            | dict.fromkeys(moments, 0),
+            DeviceAuthorizationRow: {**device, "device_code": digest, "user_code": digest},
+        }
+        for row_class, values in rows.items():
+            statement = insert(table_of(row_class)).values(application_number=application.number, **values)
+            await self.almoner.service.store.write(partial(Connection.execute, statement=statement))
+
+    async def count(self, row_class: type[StoredRow]) -> int:
+        """Returns how many rows a table has."""
+        statement = select(func.count()).select_from(table_of(row_class))
+        return await self.almoner.service.store.read(lambda tx: int(tx.execute(statement).scalar_one()))
 
     async def events(self, action: str) -> list[Event]:
         """Returns the audit events of an action, in order."""

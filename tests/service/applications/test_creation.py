@@ -28,7 +28,7 @@ async def test_a_provider_registration_is_stored_with_all_its_members(registry: 
     made = (await registry.create(wanted)).application
     assert made.name == wanted.name
     assert made.description == wanted.description
-    assert made.number == 1
+    assert made.number == 2
     assert made.organization_number == 1
     assert made.owner_id == 1
     assert made.etag == '"1"'
@@ -47,11 +47,20 @@ async def test_a_client_application_is_stored_with_all_its_members(registry: Reg
         access_token_lifetime=Duration(seconds=300, nanos=500_000_000),
         grant_lifetime=Duration(seconds=315_360_000),
         renewable=True,
+        required_scopes=["read"],
+        vendor="Example, Inc.",
+        uri="help.example.com",
     )
     made = (await registry.create(wanted)).application
     wanted.client.secret_count = 1
     assert made.client == wanted.client
     assert await registry.get(number=made.number) == made
+
+
+@pytest.mark.parametrize("renewable", [None, False, True])
+async def test_a_client_may_leave_open_whether_it_is_renewable(registry: Registry, *, renewable: bool | None) -> None:
+    made = await registry.add(client(renewable=renewable))
+    assert made.client == ClientApplication(renewable=renewable, secret_count=1)
 
 
 async def test_members_of_a_client_that_are_not_given_stay_unset(registry: Registry) -> None:
@@ -68,7 +77,7 @@ async def test_output_only_members_are_ignored(registry: Registry) -> None:
     wanted = provider()
     wanted.number, wanted.owner_id, wanted.etag, wanted.provider.client_secret_set = 70, 70, "x", True
     made = await registry.add(wanted)
-    assert (made.number, made.owner_id, made.etag) == (1, 1, '"1"')
+    assert (made.number, made.owner_id, made.etag) == (2, 1, '"1"')
 
 
 async def test_the_secret_of_a_registration_is_sealed_for_its_row(registry: Registry) -> None:
@@ -191,7 +200,7 @@ async def test_an_organization_that_does_not_exist_is_named(registry: Registry) 
 async def test_a_creation_can_be_answered_with_the_secret(registry: Registry) -> None:
     reply = await registry.create(provider(), view=SECRET)
     assert reply.application.provider.client_secret == "s3cret"
-    assert [event.resource for event in await registry.events("application.reveal")] == ["applications/1"]
+    assert [event.resource for event in await registry.events("application.reveal")] == ["applications/2"]
 
 
 async def test_a_creation_is_audited_without_secrets(registry: Registry) -> None:
@@ -201,7 +210,7 @@ async def test_a_creation_is_audited_without_secrets(registry: Registry) -> None
     await registry.create(provider())
     events = await registry.events("application.create")
     assert [(event.actor, event.resource, event.organization) for event in events] == [
-        ("admin", f"applications/{number}", 1) for number in (1, 2, 3, 4)
+        ("admin", f"applications/{number}", 1) for number in (2, 3, 4, 5)
     ]
     assert [event.changes.get("secret") for event in events] == ["generated", "chosen", None, None]
     assert events[3].changes == {

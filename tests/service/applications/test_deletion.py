@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from service.access.permissions import Permission
 from service.directory.tables import RoleBindingRow
+from service.grants.tables import AccessRuleRow, DeviceAuthorizationRow, GrantRow
 from service.storage.tables import table_of
 from tests.refusals import refusal_of
 from tests.service.applications.registry import client, permissions, provider
@@ -47,6 +48,23 @@ async def test_secrets_go_with_their_application(registry: Registry) -> None:
     made = await registry.add(client())
     await registry.delete(number=made.number)
     assert await registry.secrets(made) == []
+
+
+async def test_access_rules_and_grants_go_with_their_application(registry: Registry) -> None:
+    gone, kept = await registry.add(client()), await registry.add(client())
+    for application in (gone, kept):
+        await registry.granted(application)
+    await registry.delete(number=gone.number)
+    assert await registry.count(AccessRuleRow) == 1
+    assert await registry.count(GrantRow) == 1
+    assert await registry.count(DeviceAuthorizationRow) == 1
+    (event,) = await registry.events("application.delete")
+    assert event.changes == {
+        "profiles_deleted": 0,
+        "role_bindings_deleted": 0,
+        "access_rules_deleted": 1,
+        "grants_deleted": 1,
+    }
 
 
 async def test_role_bindings_go_with_their_application(registry: Registry) -> None:

@@ -5,6 +5,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
 from service.access.permissions import Permission
@@ -21,7 +22,7 @@ async def stocked(registry: Registry) -> Registry:
     """Three applications: c (a registration at hubspot), a (a client), b (a registration at google)."""
     third = provider("c", provider="hubspot", client_id="x")
     third.description = "for Marketing"
-    first = client("a")
+    first = client("a", vendor="Example", access_token_lifetime=Duration(seconds=60))
     first.id = "reports"
     for application in (third, first, provider("b", provider="google", client_id="y")):
         await registry.add(application)
@@ -30,13 +31,13 @@ async def stocked(registry: Registry) -> Registry:
 
 async def test_a_list_is_in_the_order_of_numbers(stocked: Registry) -> None:
     page = await stocked.page()
-    assert [application.number for application in page.applications] == [1, 2, 3]
+    assert [application.number for application in page.applications] == [2, 3, 4]
     assert page.next_page_token == ""
 
 
 async def test_a_list_has_what_a_reading_has_and_no_secret(stocked: Registry) -> None:
     page = await stocked.page()
-    assert list(page.applications) == [await stocked.get(number=number) for number in (1, 2, 3)]
+    assert list(page.applications) == [await stocked.get(number=number) for number in (2, 3, 4)]
     assert "s3cret" not in str(page)
 
 
@@ -48,6 +49,8 @@ async def test_a_list_has_what_a_reading_has_and_no_secret(stocked: Registry) ->
         ("name desc", "cba"),
         ("provider, name", "abc"),
         ("provider desc", "cba"),
+        ("vendor desc", "abc"),
+        ("access_token_lifetime desc, name", "abc"),
         ("create_time desc", "bac"),
         ("update_time", "cab"),
     ],
@@ -68,11 +71,12 @@ async def test_a_list_cannot_be_ordered_by_everything(stocked: Registry) -> None
         ("kind != client", "cb"),
         ("kind = provider AND provider = google", "b"),
         ("id = reports", "a"),
-        ("number > 1", "ab"),
+        ("number > 2", "ab"),
         ('name = "c" OR name = "b"', "cb"),
         ("description:marketing", "c"),
         ("client_id = x", "c"),
         ("NOT provider:*", "a"),
+        ("vendor:EXAMPLE", "a"),
         ("owner_id = 1", "cab"),
         ('create_time > "2020-01-01T00:00:00Z"', "cab"),
         ('update_time < "2020-01-01T00:00:00Z"', ""),
@@ -82,7 +86,9 @@ async def test_a_list_can_be_filtered(stocked: Registry, text: str, names: str) 
     assert await stocked.names(filter=text) == list(names)
 
 
-@pytest.mark.parametrize("text", ["kind = other", "client_secret = x", "organization = 1", "name ="])
+@pytest.mark.parametrize(
+    "text", ["kind = other", "client_secret = x", "access_token_lifetime > 1", "organization = 1", "name ="]
+)
 async def test_a_filter_is_over_the_fields_of_the_list(stocked: Registry, text: str) -> None:
     refusal = await refusal_of(stocked.page(filter=text))
     assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FILTER")
@@ -157,7 +163,7 @@ async def test_others_see_their_own_organization(two_organizations: TwoOrganizat
 async def test_who_may_view_one_application_sees_it_in_lists(two_organizations: TwoOrganizations) -> None:
     registry, acme, bolt = two_organizations
     ann = await registry.almoner.user("ann", organization_id=acme)
-    await registry.bind(ann, await registry.get(number=3), Permission.APPLICATIONS_VIEW)
+    await registry.bind(ann, await registry.get(number=4), Permission.APPLICATIONS_VIEW)
     found = await names_by_organization(registry, acme, bolt, registry.almoner.as_("ann"))
     assert found == ([], [], ["c"], ["c"])
 
@@ -166,7 +172,7 @@ async def test_one_more_application_adds_to_an_organization(two_organizations: T
     registry, acme, bolt = two_organizations
     held = permissions(Permission.APPLICATIONS_VIEW)
     ann = await registry.almoner.user("ann", organization_id=acme, permissions=held)
-    await registry.bind(ann, await registry.get(number=3), Permission.APPLICATIONS_VIEW)
+    await registry.bind(ann, await registry.get(number=4), Permission.APPLICATIONS_VIEW)
     found = await names_by_organization(registry, acme, bolt, registry.almoner.as_("ann"))
     assert found == (["a"], ["a"], ["c"], ["a", "c"])
 
@@ -174,6 +180,6 @@ async def test_one_more_application_adds_to_an_organization(two_organizations: T
 async def test_a_right_to_change_one_application_lists_nothing(two_organizations: TwoOrganizations) -> None:
     registry, acme, _ = two_organizations
     ann = await registry.almoner.user("ann", organization_id=acme)
-    await registry.bind(ann, await registry.get(number=1), Permission.APPLICATIONS_MANAGE)
+    await registry.bind(ann, await registry.get(number=2), Permission.APPLICATIONS_MANAGE)
     refusal = await refusal_of(registry.page(registry.almoner.as_("ann")))
     assert (refusal.code, refusal.reason) == (StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")

@@ -9,7 +9,7 @@ import pytest
 from grpc.aio import AioRpcError
 
 from service.access.permissions import Permission
-from tests.refusals import read_refusal
+from tests.refusals import read_refusal, refusal_of
 from tests.service.applications.registry import SECRET, Application, permissions, provider
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 VIEW = Permission.APPLICATIONS_VIEW
 REVEAL = Permission.APPLICATIONS_REVEAL
 MANAGE = Permission.APPLICATIONS_MANAGE
+UPDATE = Permission.APPLICATIONS_UPDATE
 ADMINISTRATOR = Permission.ADMINISTRATOR
 
 OK = "OK"
@@ -48,6 +49,8 @@ THERE: dict[tuple[Permission, ...], Outcomes] = {
     (VIEW, REVEAL): Outcomes(OK, OK, OK, DENIED, DENIED, DENIED),
     (MANAGE,): Outcomes(DENIED, DENIED, DENIED, OK, OK, OK),
     (VIEW, MANAGE): Outcomes(OK, DENIED, OK, OK, OK, OK),
+    (UPDATE,): Outcomes(DENIED, DENIED, DENIED, OK, DENIED, DENIED),
+    (VIEW, UPDATE): Outcomes(OK, DENIED, OK, OK, DENIED, DENIED),
     (ADMINISTRATOR,): Outcomes(OK, OK, OK, OK, OK, OK),
 }
 """By permissions held in Acme."""
@@ -56,6 +59,7 @@ ELSEWHERE: dict[tuple[Permission, ...], Outcomes] = {
     (): Outcomes(DENIED, DENIED, DENIED, DENIED, DENIED, DENIED),
     (VIEW,): Outcomes(HIDDEN, HIDDEN, NOWHERE, DENIED, DENIED, DENIED),
     (VIEW, REVEAL, MANAGE): Outcomes(HIDDEN, HIDDEN, NOWHERE, HIDDEN, NOWHERE, HIDDEN),
+    (VIEW, UPDATE): Outcomes(HIDDEN, HIDDEN, NOWHERE, HIDDEN, DENIED, DENIED),
     (ADMINISTRATOR,): Outcomes(HIDDEN, HIDDEN, NOWHERE, HIDDEN, NOWHERE, HIDDEN),
 }
 """By permissions held in another organization."""
@@ -64,6 +68,7 @@ ON_IT: dict[tuple[Permission, ...], Outcomes] = {
     (VIEW,): Outcomes(OK, DENIED, OK, DENIED, DENIED, DENIED),
     (VIEW, REVEAL): Outcomes(OK, OK, OK, DENIED, DENIED, DENIED),
     (MANAGE,): Outcomes(DENIED, DENIED, DENIED, OK, NOWHERE, OK),
+    (UPDATE,): Outcomes(DENIED, DENIED, DENIED, OK, DENIED, DENIED),
     (ADMINISTRATOR,): Outcomes(OK, OK, OK, OK, NOWHERE, OK),
 }
 """By permissions held on the application, by a user of another organization."""
@@ -132,6 +137,14 @@ async def test_what_is_held_on_the_application_counts_for_it_alone(
     assert await outcomes_of(registry, application, as_ann) == ON_IT[held]
     assert await outcome_of(registry.get(as_ann, number=neighbour.number)) in {HIDDEN, DENIED}
     assert await outcome_of(registry.delete(as_ann, number=neighbour.number)) in {HIDDEN, DENIED}
+
+
+async def test_who_may_not_change_an_application_is_told_the_least_that_it_takes(registry: Registry) -> None:
+    application = await application_of_acme(registry)
+    await registry.almoner.user("ann", organization_id=application.organization_id, permissions=permissions(VIEW))
+    change = Application(number=application.number, name="New")
+    refusal = await refusal_of(registry.update(change, by=registry.almoner.as_("ann")))
+    assert refusal.metadata == {"permission": "APPLICATIONS_UPDATE"}
 
 
 async def test_who_creates_in_their_own_organization_without_the_permission_there_is_denied(

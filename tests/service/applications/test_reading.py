@@ -24,7 +24,7 @@ async def test_digits_as_an_id_are_no_number(registry: Registry) -> None:
     await registry.add(first)
     await registry.add(second)
     assert (await registry.get(id="1")).name == "second"
-    assert (await registry.get(number=1)).name == "first"
+    assert (await registry.get(number=2)).name == "first"
 
 
 @pytest.mark.parametrize("key", [{"id": "unknown"}, {"number": 0}, {"number": -1}, {"number": 2**63 - 1}])

@@ -44,6 +44,9 @@ CLIENT = Application(
         access_token_lifetime=Duration(seconds=1),
         grant_lifetime=Duration(seconds=1),
         renewable=True,
+        required_scopes=["old"],
+        vendor="Old, Inc.",
+        uri="old.example.com",
     ),
 )
 NEW_REGISTRATION = ProviderRegistration(
@@ -60,6 +63,10 @@ NEW_CLIENT = ClientApplication(
     redirect_uris=["https://new.example.com/", "https://newer.example.com/"],
     access_token_lifetime=Duration(seconds=2),
     grant_lifetime=Duration(seconds=2),
+    renewable=False,
+    required_scopes=["new"],
+    vendor="New, Inc.",
+    uri="new.example.com",
 )
 
 OUTPUT_ONLY = ("number", "organization_id", "organization_number", "owner_id", "create_time", "update_time", "etag")
@@ -95,7 +102,17 @@ async def test_one_member_of_a_registration_changes_alone(registry: Registry, me
 
 @pytest.mark.parametrize(
     "member",
-    ["allowed_scopes", "grant_types", "redirect_uris", "access_token_lifetime", "grant_lifetime", "renewable"],
+    [
+        "allowed_scopes",
+        "grant_types",
+        "redirect_uris",
+        "access_token_lifetime",
+        "grant_lifetime",
+        "renewable",
+        "required_scopes",
+        "vendor",
+        "uri",
+    ],
 )
 async def test_one_member_of_a_client_changes_alone(registry: Registry, member: str) -> None:
     expected = Application()
@@ -132,6 +149,25 @@ async def test_a_star_replaces_everything(registry: Registry) -> None:
 async def test_a_star_replaces_everything_of_a_client(registry: Registry) -> None:
     change = Application(id="reports", name="New", client=NEW_CLIENT)
     assert await changed(registry, CLIENT, change, "*") == change
+
+
+@pytest.mark.parametrize("after", [None, False, True])
+@pytest.mark.parametrize("before", [None, False, True])
+async def test_whether_a_client_is_renewable_can_be_said_and_left_open(
+    registry: Registry, *, before: bool | None, after: bool | None
+) -> None:
+    await registry.add(Application(id="reports", name="Reports", client=ClientApplication(renewable=before)))
+    change = Application(id="reports", client=ClientApplication(renewable=after))
+    changed = (await registry.update(change, "client.renewable")).client
+    assert (changed.renewable if changed.HasField("renewable") else None) is after
+
+
+async def test_without_a_mask_a_client_that_shall_not_be_renewable_is_not(registry: Registry) -> None:
+    await registry.add(CLIENT)
+    after = await registry.update(Application(id="reports", client=ClientApplication(renewable=False)))
+    assert after.client.HasField("renewable")
+    assert not after.client.renewable
+    assert after.client.vendor == "Old, Inc."
 
 
 async def test_a_secret_that_a_mask_names_and_the_message_lacks_is_cleared(registry: Registry) -> None:
@@ -227,14 +263,14 @@ async def test_a_change_is_audited_without_secrets(registry: Registry) -> None:
         await registry.update(change, "provider.client_secret")
     events = await registry.events("application.update")
     assert [(event.resource, event.changes) for event in events] == [
-        ("applications/1", {"name": ["Reports", "New"], "allowed_scopes": [["old"], ["new", "newer"]]}),
-        ("applications/2", {"client_secret": "replaced"}),
-        ("applications/2", {"client_secret": "cleared"}),
-        ("applications/2", {"client_secret": "set"}),
+        ("applications/2", {"name": ["Reports", "New"], "allowed_scopes": [["old"], ["new", "newer"]]}),
+        ("applications/3", {"client_secret": "replaced"}),
+        ("applications/3", {"client_secret": "cleared"}),
+        ("applications/3", {"client_secret": "set"}),
     ]
 
 
 async def test_a_refused_change_is_not_audited(registry: Registry) -> None:
     await registry.add(provider())
-    await refusal_of(registry.update(Application(number=1, name="New"), etag='"9"'))
+    await refusal_of(registry.update(Application(number=2, name="New"), etag='"9"'))
     assert await registry.events("application.update") == []

@@ -18,11 +18,12 @@ DENIED = "PERMISSION_MISSING"
 
 
 class Case(NamedTuple):
-    """A method, what it takes, and what hides what it is asked for from who holds it elsewhere."""
+    """A method, what it takes, what hides what it is asked for from who holds it elsewhere, and what is as good."""
 
     method: str
     needed: Permission
     hidden: str
+    instead: Permission | None = None
 
 
 CASES = (
@@ -36,10 +37,10 @@ CASES = (
     Case("ListRoles", P.ROLES_VIEW, "ORGANIZATION_NOT_FOUND"),
     Case("UpdateRole", P.ROLES_UPDATE, "ROLE_NOT_FOUND"),
     Case("DeleteRole", P.ROLES_DELETE, "ROLE_NOT_FOUND"),
-    Case("CreateRoleBinding", P.USERS_UPDATE, "ORGANIZATION_NOT_FOUND"),
-    Case("GetRoleBinding", P.USERS_VIEW, "ROLE_BINDING_NOT_FOUND"),
-    Case("ListRoleBindings", P.USERS_VIEW, "ORGANIZATION_NOT_FOUND"),
-    Case("DeleteRoleBinding", P.USERS_UPDATE, "ROLE_BINDING_NOT_FOUND"),
+    Case("CreateRoleBinding", P.USERS_UPDATE, "ORGANIZATION_NOT_FOUND", P.ROLES_BIND),
+    Case("GetRoleBinding", P.USERS_VIEW, "ROLE_BINDING_NOT_FOUND", P.ROLES_BIND),
+    Case("ListRoleBindings", P.USERS_VIEW, "ORGANIZATION_NOT_FOUND", P.ROLES_BIND),
+    Case("DeleteRoleBinding", P.USERS_UPDATE, "ROLE_BINDING_NOT_FOUND", P.ROLES_BIND),
     Case("UpdateOrganization", P.ORGANIZATIONS_MANAGE, "ORGANIZATION_NOT_FOUND"),
 )
 
@@ -74,13 +75,21 @@ async def requests_in_acme(house: House) -> tuple[str, dict[str, dict[str, Any]]
 async def test_a_method_takes_its_permission_in_the_organization(house: House, case: Case) -> None:
     acme, requests = await requests_in_acme(house)
     other = await house.organization("Other")
-    await house.user("without", *(ALL - NEVER - {case.needed}), organization_id=acme)
+    await house.user("without", *(ALL - NEVER - {case.needed, case.instead}), organization_id=acme)
     await house.user("elsewhere", *ALL, organization_id=other.id)
     await house.user("with", case.needed, organization_id=acme)
     request = requests[case.method]
     assert await outcome_of(house.call(case.method, house.almoner.as_("without"), **request)) == DENIED
     assert await outcome_of(house.call(case.method, house.almoner.as_("elsewhere"), **request)) == case.hidden
     assert await outcome_of(house.call(case.method, house.almoner.as_("with"), **request)) == OK
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.instead], ids=lambda case: case.method)
+async def test_a_method_takes_another_permission_instead(house: House, case: Case) -> None:
+    acme, requests = await requests_in_acme(house)
+    held = () if case.instead is None else (case.instead,)
+    await house.user("with", *held, organization_id=acme)
+    assert await outcome_of(house.call(case.method, house.almoner.as_("with"), **requests[case.method])) == OK
 
 
 async def test_an_administrator_of_the_organization_may_do_all_of_it(house: House) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from almoner.v1 import application_pb2, directory_pb2, error_reason_pb2, profile_pb2
+from almoner.v1 import application_pb2, directory_pb2, error_reason_pb2, grant_pb2, profile_pb2
 from service.access.permissions import ALL, Permission, from_text, to_text
 from service.applications.tables import ApplicationKind
 from service.errors import DomainError, Reason
+from service.grants.tables import CertificateField, GrantType
 from service.profiles.tables import LinkKind
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def values_of(enum: Any, prefix: str) -> dict[str, int]:
     [
         (Permission, directory_pb2.Permission, "PERMISSION_"),
         (LinkKind, profile_pb2.LinkKind, "LINK_KIND_"),
+        (GrantType, application_pb2.GrantType, "GRANT_TYPE_"),
+        (CertificateField, grant_pb2.CertificateField, "CERTIFICATE_FIELD_"),
     ],
 )
 def test_names_and_numbers_are_the_contracts(own: type[IntEnum], contracts: Any, prefix: str) -> None:

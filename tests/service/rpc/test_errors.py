@@ -83,6 +83,8 @@ def _example(kind: type[DomainError]) -> DomainError:
         errors.InvalidFilter: ("is no filter", 3),
         errors.InvalidOrderBy: ("takes id",),
         errors.EtagMismatch: ('"2"',),
+        errors.SlowDown: (5,),
+        errors.IssuerUnavailable: ("https://issuer.example",),
     }
     own = "__init__" in vars(kind)
     return kind(*special.get(kind, () if own else (Reason.BUILT_IN, "no")))
@@ -204,10 +206,11 @@ def _details(abort: status.AbortWith) -> list[Any]:
     return unpacked
 
 
-def test_who_asks_too_often_is_told_when_to_come_back() -> None:
-    info, retry = _details(status.to_abort(errors.TooManyAttempts()))
-    assert info.reason == "TOO_MANY_ATTEMPTS"
-    assert retry.retry_delay.seconds == status.RETRY_AFTER
+@pytest.mark.parametrize(("error", "seconds"), [(errors.TooManyAttempts(), 1), (errors.SlowDown(5), 5)])
+def test_who_asks_too_often_is_told_when_to_come_back(error: DomainError, seconds: int) -> None:
+    info, retry = _details(status.to_abort(error))
+    assert info.reason == error.reason
+    assert retry.retry_delay.seconds == seconds
 
 
 def test_as_many_violations_are_told_as_there_is_room_for() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from almoner.v1 import (
@@ -20,13 +21,18 @@ from almoner.v1 import (
     directory_pb2,
     directory_service_pb2,
     directory_service_pb2_grpc,
+    grant_pb2,
+    grant_service_pb2,
+    grant_service_pb2_grpc,
     profile_pb2,
     profile_service_pb2,
     profile_service_pb2_grpc,
 )
+from service.grants.tables import GrantType
 from tests.conftest import BACKENDS
 from tests.refusals import refusal_of
 from tests.running import running
+from tests.service.grants.office import HOUR, Office
 from tests.service.profiles.desk import Desk, P, open_desk, own
 
 if TYPE_CHECKING:
@@ -44,6 +50,10 @@ MODULES: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(
         ("ListOrganizations", "ListUsers", "ListRoles", "ListRoleBindings", "ListApiTokens"),
         (directory_service_pb2, directory_service_pb2_grpc.DirectoryServiceStub),
+    ),
+    **dict.fromkeys(
+        ("ListAccessRules", "ListGrants", "ListJwtMappings"),
+        (grant_service_pb2, grant_service_pb2_grpc.GrantServiceStub),
     ),
 }
 
@@ -83,7 +93,13 @@ def value_of(row: Message, field: str) -> Any:
             return row.WhichOneof("kind")
         if field in {"provider", "client_id"}:
             return getattr(row.provider, field)
+        if field == "vendor":
+            return row.client.vendor
+        if field == "access_token_lifetime":
+            return row.client.access_token_lifetime.seconds
     value = getattr(row, field)
+    if isinstance(value, Duration):
+        return value.seconds
     return value.ToMicroseconds() if isinstance(value, Timestamp) else value
 
 
@@ -95,6 +111,8 @@ def literal(row: Message, field: str) -> str:
     value = value_of(row, field)
     if isinstance(value, bool):
         return str(value).lower()
+    if field == "grant_type":
+        return application_pb2.GrantType.Name(application_pb2.GrantType.ValueType(value))
     if field == "kind" and isinstance(value, int):
         return profile_pb2.LinkKind.Name(profile_pb2.LinkKind.ValueType(value))
     return str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -153,7 +171,28 @@ async def _stock(desk: Desk) -> Stock:
     made_role = (await call.CreateRole(directory_service_pb2.CreateRoleRequest(role=role), metadata=admin)).role
     binding = directory_pb2.RoleBinding(user_id=user.id, role_id=made_role.id, organization_id=desk.organization.id)
     await call.CreateRoleBinding(directory_service_pb2.CreateRoleBindingRequest(role_binding=binding), metadata=admin)
+    await _stock_grants(desk)
     return Stock(desk)
+
+
+async def _stock_grants(desk: Desk) -> None:
+    office = Office(desk.almoner, desk.organization, desk.chief)
+    first, second = await office.application(), await office.application()
+    member, other = await desk.person(), await desk.person()
+    lifetime = Duration(seconds=60)
+    await office.rule(second, member, description="b", access_token_lifetime=lifetime, renewable=True)
+    await office.rule(first, other, description="a", grant_lifetime=lifetime, renewable=False)
+    await office.rule(first, member, description="b", access_token_lifetime=Duration(seconds=90))
+    changed = grant_pb2.AccessRule(application_id=second.id, user_id=member.id, description="c")
+    await office.call("UpdateAccessRule", access_rule=changed)
+    now = office.almoner.service.clock()
+    await office.grant(second, member, issued=now - HOUR, access_token_issued=now - 1, expires=now + 9 * HOUR)
+    await office.grant(first, other, grant_type=GrantType.JWT_BEARER.value, access_token_expires=now + 5 * HOUR)
+    await office.grant(first, member, renewable=False, issued=now - 2 * HOUR)
+    await office.mapping(name="b", user_id=member.id)
+    await office.mapping(name="a", issuer_uri="https://other.example")
+    await office.mapping(name="c", user_id=other.id)
+    await office.change_mapping(grant_pb2.JwtMapping(name="b", id_match="x"))
 
 
 async def _running(template: Template, directory: Path) -> AsyncIterator[Stock]:
@@ -185,7 +224,8 @@ def stock(request: pytest.FixtureRequest) -> Stock:
 
 def test_every_list_documents_its_fields() -> None:
     assert set(DOCUMENTED) == set(MODULES)
-    assert all("create_time" in documented.filterable for documented in DOCUMENTED.values())
+    for method, documented in DOCUMENTED.items():
+        assert ("issue_time" if method == "ListGrants" else "create_time") in documented.filterable
 
 
 @pytest.mark.parametrize(("method", "field"), FILTERABLE)

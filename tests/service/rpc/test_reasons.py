@@ -14,11 +14,15 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from almoner.v1 import directory_pb2, profile_pb2
 from almoner.v1 import directory_service_pb2 as d
+from almoner.v1 import grant_service_pb2 as g
 from almoner.v1.application_service_pb2 import DeleteApplicationRequest, GetApplicationRequest
 from almoner.v1.application_service_pb2_grpc import ApplicationServiceStub
+from almoner.v1.grant_service_pb2_grpc import GrantServiceStub
 from service.errors import Reason
 from tests.refusals import refusal_of
 from tests.running import as_user, running
+from tests.service.grants.tokens.counter import Time, bearer, open_counter
+from tests.service.grants.tokens.issuer import Issuer, claims, map_to
 from tests.service.profiles.desk import CONNECTION, P, open_desk, own
 from tests.service.rpc.fakes import faking
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from almoner.v1.directory_service_pb2 import WhoAmIRequest, WhoAmIResponse
     from tests.databases import SqliteTemplate
     from tests.running import Almoner
+    from tests.service.grants.tokens.counter import Counter
     from tests.service.profiles.desk import Desk
 
     Recipe = Callable[[Desk], Awaitable[Any]]
@@ -238,6 +243,111 @@ async def internal(desk: Desk) -> None:
 
     async with faking(desk.almoner.service, fail, over_grpc=False) as fake:
         await fake.call()
+
+
+async def counter_of(desk: Desk) -> Counter:
+    return await open_counter(desk.almoner, Time())
+
+
+@recipe(Reason.ACCESS_RULE_NOT_FOUND)
+async def access_rule_not_found(desk: Desk) -> None:
+    stub: Any = GrantServiceStub(desk.almoner.channel)
+    await stub.GetAccessRule(g.GetAccessRuleRequest(id=2**40), metadata=desk.chief.by)
+
+
+@recipe(Reason.GRANT_NOT_FOUND)
+async def grant_not_found(desk: Desk) -> None:
+    stub: Any = GrantServiceStub(desk.almoner.channel)
+    await stub.GetGrant(g.GetGrantRequest(id=2**40), metadata=desk.chief.by)
+
+
+@recipe(Reason.JWT_MAPPING_NOT_FOUND)
+async def jwt_mapping_not_found(desk: Desk) -> None:
+    stub: Any = GrantServiceStub(desk.almoner.channel)
+    await stub.GetJwtMapping(g.GetJwtMappingRequest(name="no such"), metadata=desk.chief.by)
+
+
+@recipe(Reason.SCOPE_MISSING)
+async def scope_missing(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    tokens = await counter.issue_on_word("a")
+    await counter.decide("BCDF-GHJK", approve=True, by=bearer(tokens.access_token))
+
+
+@recipe(Reason.SCOPE_REFUSED)
+async def scope_refused(desk: Desk) -> None:
+    await (await counter_of(desk)).issue_on_word("c")
+
+
+@recipe(Reason.GRANT_REFUSED)
+async def grant_refused(desk: Desk) -> None:
+    await (await counter_of(desk)).issue_on_word("a", user_id=1)
+
+
+@recipe(Reason.GRANT_TYPE_REFUSED)
+async def grant_type_refused(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    await counter.change_application("grant_types", grant_types=[])
+    await counter.issue_on_word("a")
+
+
+@recipe(Reason.CLIENT_INVALID)
+async def client_invalid(desk: Desk) -> None:
+    await (await counter_of(desk)).issue_on_word("a", client_id="no such")
+
+
+@recipe(Reason.ASSERTION_INVALID)
+async def assertion_invalid(desk: Desk) -> None:
+    await (await counter_of(desk)).issue("a", jwt="x")
+
+
+@recipe(Reason.ISSUER_UNAVAILABLE)
+async def issuer_unavailable(desk: Desk) -> None:
+    """Plain http is not allowed."""
+    counter, issuer = await counter_of(desk), Issuer("http://issuer.example")
+    await map_to(counter, issuer)
+    await counter.issue("a", jwt=issuer.sign(claims(counter, issuer)))
+
+
+@recipe(Reason.TOKEN_INVALID)
+async def token_invalid(desk: Desk) -> None:
+    await (await counter_of(desk)).verify("x")
+
+
+@recipe(Reason.REFRESH_TOKEN_REUSED)
+async def refresh_token_reused(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    tokens = await counter.issue_on_word("a")
+    await counter.refresh(tokens.refresh_token)
+    await counter.refresh(tokens.refresh_token)
+
+
+@recipe(Reason.AUTHORIZATION_PENDING)
+async def authorization_pending(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    started = await counter.start_device("a")
+    await counter.issue(device_code=started.device_code)
+
+
+@recipe(Reason.SLOW_DOWN)
+async def slow_down(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    started = await counter.start_device("a")
+    await refusal_of(counter.issue(device_code=started.device_code))
+    await counter.issue(device_code=started.device_code)
+
+
+@recipe(Reason.AUTHORIZATION_DENIED)
+async def authorization_denied(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    started = await counter.start_device("a")
+    await counter.decide(started.user_code, approve=False)
+    await counter.issue(device_code=started.device_code)
+
+
+@recipe(Reason.DEVICE_CODE_EXPIRED)
+async def device_code_expired(desk: Desk) -> None:
+    await (await counter_of(desk)).issue(device_code="x")
 
 
 @recipe(Reason.WRONG_KIND)
