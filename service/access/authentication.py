@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from service.clock import Clock
     from service.crypto.credential_cache import CredentialCache
     from service.crypto.keyring import Keyring
-    from service.crypto.passwords import PasswordHasher
+    from service.crypto.shared_checks import SharedChecks
     from service.storage.store import Store, Tx
 
 API_TOKEN_DIGEST = "api-token"  # noqa: S105 - the purpose of a digest
@@ -67,14 +67,14 @@ class Authenticator:
         store: Store,
         logins: Logins,
         keyring: Keyring,
-        passwords: PasswordHasher,
+        checks: SharedChecks,
         cache: CredentialCache,
         clock: Clock,
     ) -> None:
         self._store = store
         self._logins = logins
         self._keyring = keyring
-        self._passwords = passwords
+        self._checks = checks
         self._cache = cache
         self._clock = clock
 
@@ -104,10 +104,10 @@ class Authenticator:
     async def _by_password(self, username: str, password: str) -> Caller:
         login = await self.find(username)
         if login is None or not login.password_digest:
-            await self._passwords.verify_nothing()
+            await self._checks.check(username, password, "")
             raise _invalid()
         if self._cache.find(username, password, login.credential_revision) != login.caller.user_id:
-            if not await self._passwords.verify(login.password_digest, password):
+            if not await self._checks.check(username, password, login.password_digest):
                 raise _invalid()
             self._cache.remember(username, password, user_id=login.caller.user_id, revision=login.credential_revision)
         return self._let_in(login)
