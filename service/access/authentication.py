@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is calling: Basic (RFC 7617) and Bearer (RFC 6750) credentials, checked against the directory.
 
-The stored half of a login is read for every request, so a user who is locked, changed or deleted is so at once and on
-every replica. What is remembered is only that a password fitted a digest.
+The stored half of a login is asked for at every request, so a user who is locked, changed or deleted is so at once and
+on every replica. What is remembered here is only that a password fitted a digest.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Authenticator:
         scheme, _, value = authorization.partition(" ")
         kind = scheme.lower()
         if kind == "basic" and len(value) <= MOST_CREDENTIALS:
-            return await self._by_password(*_user_and_password(value))
+            return await self._by_password(value)
         if kind == "bearer" and 0 < len(value) <= MOST_CREDENTIALS:
             return await self._by_api_token(value.strip())
         raise Unauthenticated(Reason.CREDENTIALS_MISSING, "credentials are needed: Basic or Bearer")
@@ -101,15 +101,23 @@ class Authenticator:
         """Returns the login of a user by name, without any credential: for acting on their behalf."""
         return await self._store.read(lambda tx: self._logins.by_username(tx, username))
 
-    async def _by_password(self, username: str, password: str) -> Caller:
+    async def _by_password(self, credentials: str) -> Caller:
+        known = self._cache.find(credentials)
+        if known is not None:
+            login = await self.find(known.username)
+            if login is not None and (login.caller.user_id, login.credential_revision) == (
+                known.user_id,
+                known.revision,
+            ):
+                return self._let_in(login)
+        username, password = _user_and_password(credentials)
         login = await self.find(username)
         if login is None or not login.password_digest:
             await self._checks.check(username, password, "")
             raise _invalid()
-        if self._cache.find(username, password, login.credential_revision) != login.caller.user_id:
-            if not await self._checks.check(username, password, login.password_digest):
-                raise _invalid()
-            self._cache.remember(username, password, user_id=login.caller.user_id, revision=login.credential_revision)
+        if not await self._checks.check(username, password, login.password_digest):
+            raise _invalid()
+        self._cache.remember(credentials, username, user_id=login.caller.user_id, revision=login.credential_revision)
         return self._let_in(login)
 
     async def _by_api_token(self, token: str) -> Caller:
