@@ -8,8 +8,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
 from gateway.app import create_app
 from gateway.endpoint import refuse, request_id_of
 from gateway.failures import Failure
@@ -21,8 +19,9 @@ from service.command import listening
 
 if TYPE_CHECKING:
     import grpc
-    from aiohttp.typedefs import Handler
+    from aiohttp import web
 
+    from gateway.runner import Serve
     from service.settings import Settings
 
 LAST_BYTES: Final = 1.0
@@ -39,8 +38,7 @@ class Gateway:
         self._leaving = False
         self._idle = asyncio.Event()
         app = create_app(channel, settings=GatewaySettings(settings.max_body_bytes, settings.rpc_timeout))
-        app.middlewares.append(self._count)
-        self._runner = Runner(app, shutdown_timeout=LAST_BYTES)
+        self._runner = Runner(app, shutdown_timeout=LAST_BYTES, around=self._count)
 
     async def listen(self) -> str:
         """Serves, and returns the address.
@@ -67,18 +65,20 @@ class Gateway:
                 await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_grace)
         await self._runner.cleanup()
 
-    @web.middleware
-    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._requests += 1
-        try:
-            if self._leaving and request.path == "/readyz":
-                failure = Failure(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "this server is about to end")
-                return refuse(OWN, Refused(failure, None, request_id_of(request)))
-            response = await handler(request)
-            if self._leaving:
-                response.force_close()
-            return response
-        finally:
-            self._requests -= 1
-            if not self._requests:
-                self._idle.set()
+    def _count(self, serve: Serve) -> Serve:
+        async def serve_counted(request: web.BaseRequest) -> web.StreamResponse:
+            self._requests += 1
+            try:
+                if self._leaving and request.path == "/readyz":
+                    failure = Failure(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "this server is about to end")
+                    return refuse(OWN, Refused(failure, None, request_id_of(request)))
+                response = await serve(request)
+                if self._leaving:
+                    response.force_close()
+                return response
+            finally:
+                self._requests -= 1
+                if not self._requests:
+                    self._idle.set()
+
+        return serve_counted
