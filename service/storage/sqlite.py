@@ -85,12 +85,13 @@ class SqliteStore:
         self._closed = False
 
     async def read(self, use_case: UseCase[Result]) -> Result:
-        """See `Store.read`. Runs at once; all reads of one turn of the event loop share a snapshot.
+        """See `Store.read`. Runs at once; the reads of one turn of the event loop share a snapshot.
 
-        What a turn runs has come in before it began, so none of it can expect to see what is committed later.
+        What a turn runs has come in before it began, so none of it can expect to see what is committed later. While
+        there are writes each statement has a snapshot of its own: one that is open at a commit holds up checkpoints.
         """
         try:
-            if not self._in_turn:
+            if not self._in_turn and self._writing is None:
                 self._begin_turn()
             return use_case(self._reader)
         except (DatabaseError, sqlite3.Error) as error:
