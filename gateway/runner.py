@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 from typing_extensions import override
@@ -21,6 +22,8 @@ from gateway.routing import Refused
 
 if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
+
+Serve: TypeAlias = Callable[[Any], Awaitable[web.StreamResponse]]
 
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ class Runner(web.AppRunner):
         *,
         shutdown_timeout: float = 60.0,
         handler_cancellation: bool = False,
+        around: Callable[[Serve], Serve] | None = None,
         **options: Any,
     ) -> None:
         """Prepares to serve; see AppRunner.
@@ -42,6 +46,7 @@ class Runner(web.AppRunner):
             app: The application.
             shutdown_timeout: Seconds that running requests have at the end.
             handler_cancellation: Whether a request is given up when its client goes away.
+            around: Wraps what serves every request, once. A middleware of aiohttp's would cost more for each.
             options: Options of each connection, as aiohttp.web.RequestHandler has them.
         """
         super().__init__(
@@ -52,18 +57,21 @@ class Runner(web.AppRunner):
             **options,
         )
         self._options = {"access_log": None, **options}
+        self._around = around
 
     @override
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._options)
+        made = await super()._make_server()
+        serve = made.request_handler if self._around is None else self._around(made.request_handler)
+        return _Server(made, serve, self._options)
 
 
 class _Server(web.Server):
     """Makes a protocol for each connection."""
 
-    def __init__(self, made: web.Server, options: dict[str, Any]) -> None:
+    def __init__(self, made: web.Server, serve: Serve, options: dict[str, Any]) -> None:
         super().__init__(
-            made.request_handler,
+            serve,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             **options,

@@ -32,6 +32,7 @@ from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
 from service.crypto.keyring import Keyring
 from service.crypto.passwords import PasswordHasher
+from service.crypto.shared_checks import SharedChecks
 from service.crypto.tokens import new_api_token
 from service.directory.bootstrap import FirstCredentials, bootstrap, is_empty
 from service.directory.logins import DirectoryLogins
@@ -97,7 +98,7 @@ class Service:
             store=store,
             logins=DirectoryLogins(),
             keyring=keyring,
-            passwords=self.passwords,
+            checks=SharedChecks(self.passwords),
             cache=CredentialCache(clock),
             clock=clock,
         )

@@ -3,8 +3,8 @@
 
 A bearer token is an API token of a user, or an access token that was issued to a client application for them.
 
-The stored half of a login is read for every request, so a user who is locked, changed or deleted is so at once and on
-every replica. What is remembered is only that a password fitted a digest.
+The stored half of a login is asked for at every request, so a user who is locked, changed or deleted is so at once and
+on every replica. What is remembered here is only that a password fitted a digest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from service.clock import Clock
     from service.crypto.credential_cache import CredentialCache
     from service.crypto.keyring import Keyring
-    from service.crypto.passwords import PasswordHasher
+    from service.crypto.shared_checks import SharedChecks
     from service.storage.store import Store, Tx
 
 API_TOKEN_DIGEST = "api-token"  # noqa: S105 - the purpose of a digest
@@ -77,14 +77,14 @@ class Authenticator:
         store: Store,
         logins: Logins,
         keyring: Keyring,
-        passwords: PasswordHasher,
+        checks: SharedChecks,
         cache: CredentialCache,
         clock: Clock,
     ) -> None:
         self._store = store
         self._logins = logins
         self._keyring = keyring
-        self._passwords = passwords
+        self._checks = checks
         self._cache = cache
         self._clock = clock
 
@@ -102,7 +102,7 @@ class Authenticator:
         scheme, _, value = authorization.partition(" ")
         kind = scheme.lower()
         if kind == "basic" and len(value) <= MOST_CREDENTIALS:
-            return await self.by_password(*_user_and_password(value))
+            return await self._by_basic(value)
         if kind == "bearer" and 0 < len(value) <= MOST_CREDENTIALS:
             return await self._by_token(value.strip())
         raise Unauthenticated(Reason.CREDENTIALS_MISSING, "credentials are needed: Basic or Bearer")
@@ -119,14 +119,31 @@ class Authenticator:
             TooManyAttempts: too many passwords wait to be checked.
             StorageUnavailable: the directory cannot be read.
         """
+        # No header is the same: a colon is not in base64.
+        credentials = f"{username}:{password}"
+        return await self._known(credentials) or await self._checked(credentials, username, password)
+
+    async def _by_basic(self, credentials: str) -> Caller:
+        return await self._known(credentials) or await self._checked(credentials, *_user_and_password(credentials))
+
+    async def _known(self, credentials: str) -> Caller | None:
+        """Returns the user of credentials that were right before and are so still."""
+        known = self._cache.find(credentials)
+        if known is None:
+            return None
+        login = await self.find(known.username)
+        if login is None or (login.caller.user_id, login.credential_revision) != (known.user_id, known.revision):
+            return None
+        return self._let_in(login)
+
+    async def _checked(self, credentials: str, username: str, password: str) -> Caller:
         login = await self.find(username)
         if login is None or not login.password_digest:
-            await self._passwords.verify_nothing()
+            await self._checks.check(username, password, "")
             raise _invalid()
-        if self._cache.find(username, password, login.credential_revision) != login.caller.user_id:
-            if not await self._passwords.verify(login.password_digest, password):
-                raise _invalid()
-            self._cache.remember(username, password, user_id=login.caller.user_id, revision=login.credential_revision)
+        if not await self._checks.check(username, password, login.password_digest):
+            raise _invalid()
+        self._cache.remember(credentials, username, user_id=login.caller.user_id, revision=login.credential_revision)
         return self._let_in(login)
 
     async def _by_token(self, token: str) -> Caller:

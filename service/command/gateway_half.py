@@ -8,8 +8,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
 from gateway.app import create_app
 from gateway.endpoint import refuse, request_id_of
 from gateway.failures import Failure
@@ -21,8 +19,9 @@ from service.command import listening
 
 if TYPE_CHECKING:
     import grpc
-    from aiohttp.typedefs import Handler
+    from aiohttp import web
 
+    from gateway.runner import Serve
     from service.command.tls import Tls
     from service.settings import Settings
 
@@ -40,8 +39,7 @@ class Gateway:
         self._leaving = False
         self._idle = asyncio.Event()
         app = create_app(channel, settings=GatewaySettings(settings.max_body_bytes, settings.rpc_timeout))
-        app.middlewares.append(self._count)
-        self._runner = Runner(app, shutdown_timeout=LAST_BYTES)
+        self._runner = Runner(app, shutdown_timeout=LAST_BYTES, around=self._count)
 
     async def listen(self, tls: Tls | None = None) -> dict[str, str]:
         """Serves, over TLS too if there is a certificate and an address for it, and returns names and addresses.
@@ -73,18 +71,20 @@ class Gateway:
                 await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_grace)
         await self._runner.cleanup()
 
-    @web.middleware
-    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._requests += 1
-        try:
-            if self._leaving and request.path == "/readyz":
-                failure = Failure(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "this server is about to end")
-                return refuse(OWN, Refused(failure, None, request_id_of(request)))
-            response = await handler(request)
-            if self._leaving:
-                response.force_close()
-            return response
-        finally:
-            self._requests -= 1
-            if not self._requests:
-                self._idle.set()
+    def _count(self, serve: Serve) -> Serve:
+        async def serve_counted(request: web.BaseRequest) -> web.StreamResponse:
+            self._requests += 1
+            try:
+                if self._leaving and request.path == "/readyz":
+                    failure = Failure(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "this server is about to end")
+                    return refuse(OWN, Refused(failure, None, request_id_of(request)))
+                response = await serve(request)
+                if self._leaving:
+                    response.force_close()
+                return response
+            finally:
+                self._requests -= 1
+                if not self._requests:
+                    self._idle.set()
+
+        return serve_counted

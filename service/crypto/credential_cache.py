@@ -20,17 +20,28 @@ CAPACITY: Final = 10_000
 LIFETIME: Final = 5 * MINUTE
 
 
-class _Success(NamedTuple):
+class Known(NamedTuple):
+    """Credentials that were right.
+
+    Attributes:
+        username: Whose they are.
+        user_id: Id of the user, whose name another one may have later.
+        revision: The credential revision that the password was checked against.
+        expires: When the check must be repeated, epoch microseconds.
+    """
+
+    username: str
     user_id: int
     revision: int
     expires: int
 
 
 class CredentialCache:
-    """Which username and password were right, for which revision of the user's credential.
+    """Which credentials were right, for which revision of the user's credential.
 
-    The revision is read from the database for every request, so that a password changed on any replica ends the
-    memory of it here. Keys are keyed digests (BLAKE2b) under a random key of this process: no password is kept.
+    Whoever asks compares the revision with the stored one for every request, so that a password changed on any replica
+    ends the memory of it here. Keys are keyed digests (BLAKE2b) under a random key of this process: no password is
+    kept.
     """
 
     def __init__(self, clock: Clock, *, capacity: int = CAPACITY, lifetime: int = LIFETIME) -> None:
@@ -45,44 +56,41 @@ class CredentialCache:
         self._capacity = capacity
         self._lifetime = lifetime
         self._key = os.urandom(32)
-        self._successes: OrderedDict[bytes, _Success] = OrderedDict()
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._successes)
+        return len(self._known)
 
-    def find(self, username: str, password: str, revision: int) -> int | None:
-        """Returns the id of the user whose password this is, or None if it must be checked.
-
-        Args:
-            username: The name presented.
-            password: The password presented.
-            revision: The user's credential revision as it is now.
-        """
-        key = self._key_of(username, password)
-        success = self._successes.get(key)
-        if success is None:
-            return None
-        if success.revision != revision or success.expires <= self._clock():
-            del self._successes[key]
-            return None
-        self._successes.move_to_end(key)
-        return success.user_id
-
-    def remember(self, username: str, password: str, *, user_id: int, revision: int) -> None:
-        """Notes that a password was right.
+    def find(self, credentials: str) -> Known | None:
+        """Returns whose credentials these were when they were checked, or None if they must be checked.
 
         Args:
-            username: The name presented.
-            password: The password presented.
-            user_id: Whose password it is.
-            revision: The credential revision that it was checked against.
+            credentials: User name and password as they are presented, in whatever encoding.
         """
-        key = self._key_of(username, password)
-        self._successes[key] = _Success(user_id, revision, self._clock() + self._lifetime)
-        self._successes.move_to_end(key)
-        if len(self._successes) > self._capacity:
-            self._successes.popitem(last=False)
+        key = self._key_of(credentials)
+        known = self._known.get(key)
+        if known is None:
+            return None
+        if known.expires <= self._clock():
+            del self._known[key]
+            return None
+        self._known.move_to_end(key)
+        return known
 
-    def _key_of(self, username: str, password: str) -> bytes:
-        # The length keeps ("ab", "c") and ("a", "bc") apart.
-        return blake2b(f"{len(username)}:{username}{password}".encode(), key=self._key, digest_size=32).digest()
+    def remember(self, credentials: str, username: str, *, user_id: int, revision: int) -> None:
+        """Notes that credentials were right.
+
+        Args:
+            credentials: As they were presented.
+            username: The name in them.
+            user_id: Whose they are.
+            revision: The credential revision that the password was checked against.
+        """
+        key = self._key_of(credentials)
+        self._known[key] = Known(username, user_id, revision, self._clock() + self._lifetime)
+        self._known.move_to_end(key)
+        if len(self._known) > self._capacity:
+            self._known.popitem(last=False)
+
+    def _key_of(self, credentials: str) -> bytes:
+        return blake2b(credentials.encode("utf-8", "surrogateescape"), key=self._key, digest_size=32).digest()

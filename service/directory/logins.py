@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What authentication looks up: the user behind a credential, with all they hold, in one statement."""
+"""What authentication looks up: the user behind a credential, with all they hold, in one statement.
+
+Logins change rarely and are needed for every call, so on SQLite they are kept for as long as the directory's revision,
+which is read for every call, stays what it was. Triggers of the database count it, whoever changes the directory.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, select
 
@@ -14,13 +18,21 @@ from service.access.permissions import from_text
 from service.access.scopes import limited
 from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, RoleRow, UserRow
 from service.grants.tables import GrantRow
+from service.storage.facts import find_fact
 from service.storage.statements import many
 from service.storage.tables import constant, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Executable
 
     from service.storage.store import Tx
+
+REVISION_FACT: Final = "directory-revision"
+"""The fact, on SQLite, that differs after every change of what logins are made of."""
+
+CAPACITY: Final = 10_000
 
 _USERS = table_of(UserRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
@@ -95,21 +107,49 @@ class ScopedHolding(Holding):
 
 
 class DirectoryLogins:
-    """The directory, as `service.access.authentication.Logins`."""
+    """The directory, as `service.access.authentication.Logins`.
+
+    Used from one thread (the event loop), and for reads of what is committed only.
+    """
+
+    def __init__(self, *, capacity: int = CAPACITY) -> None:
+        """Keeps `capacity` logins at the most; beyond it the first that was kept goes."""
+        self._capacity = capacity
+        self._revision: str | None = None
+        self._kept: dict[str | bytes, Login] = {}
 
     def by_username(self, tx: Tx, username: str) -> Login | None:
         """Finds the login of a user."""
-        return _login(many(tx, Holding, _BY_USERNAME, {"username": username}))
+        return self._find(tx, username, _BY_USERNAME, {"username": username})
 
     def by_api_token(self, tx: Tx, digest: bytes) -> Login | None:
         """Finds the login of the user of an API token."""
-        return _login(many(tx, Holding, _BY_API_TOKEN, {"digest": digest}))
+        return self._find(tx, digest, _BY_API_TOKEN, {"digest": digest})
 
     def by_access_token(self, tx: Tx, digest: bytes) -> Login | None:
         """Finds the login of the user of an access token that is not revoked, limited to its scopes."""
         rows = many(tx, ScopedHolding, _BY_ACCESS_TOKEN, {"digest": digest})
         login = _login(rows)
         return replace(login, caller=limited(login.caller, frozenset(rows[0].scopes.split()))) if login else None
+
+    def _find(self, tx: Tx, key: str | bytes, statement: Executable, parameters: Mapping[str, object]) -> Login | None:
+        # PostgreSQL has no such revision: asking for it would be a round trip, and the statement is no more than one.
+        revision = find_fact(tx, REVISION_FACT) if tx.dialect.name == "sqlite" else None
+        if revision is None or revision != self._revision:
+            self._kept.clear()
+            self._revision = revision
+        login = self._kept.get(key)
+        if login is None:
+            login = _login(many(tx, Holding, statement, parameters))
+            # Read after the revision, it may be newer, never older.
+            if login is not None and revision is not None:
+                self._keep(key, login)
+        return login
+
+    def _keep(self, key: str | bytes, login: Login) -> None:
+        if len(self._kept) >= self._capacity:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = login
 
 
 def login_of(tx: Tx, user_id: int) -> Login | None:

@@ -15,7 +15,7 @@ from service.profiles import links, rules
 from service.profiles.links import LinkDraft
 from service.profiles.rules import Draft, Tokens, Which
 from service.rpc.masks import members_of
-from service.rpc.times import to_timestamp
+from service.rpc.times import set_timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from service.profiles.link_queries import StoredLink
@@ -172,19 +172,19 @@ def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb
         authorize_uri=profile.authorize_uri,
         token_uri=profile.token_uri,
         scope=profile.scope,
-        stored=profile_pb2.StoredSecrets(
-            client_secret=profile.client_secret is not None,
-            access_token=profile.access_token is not None,
-            refresh_token=profile.refresh_token is not None,
-            verification_token=profile.verification_token is not None,
-        ),
-        link_counts=profile_pb2.LinkCounts(
-            data_sources=profile.data_sources, connections=profile.connections, customers=profile.customers
-        ),
-        create_time=to_timestamp(profile.created),
-        update_time=to_timestamp(profile.updated),
         etag=etag_of(profile.revision),
     )
+    # In place, because messages that are handed to a constructor are copied, which takes as long as all the rest.
+    stored, counts = message.stored, message.link_counts
+    stored.client_secret = profile.client_secret is not None
+    stored.access_token = profile.access_token is not None
+    stored.refresh_token = profile.refresh_token is not None
+    stored.verification_token = profile.verification_token is not None
+    counts.data_sources = profile.data_sources
+    counts.connections = profile.connections
+    counts.customers = profile.customers
+    set_timestamp(message.create_time, profile.created)
+    set_timestamp(message.update_time, profile.updated)
     if profile.application_number:
         message.application_number = profile.application_number
     else:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import uuid
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ REQUIRED_SCOPES = "almoner-required-scopes"
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-@dataclass(slots=True)
 class Call:
     """One call.
 
@@ -37,12 +35,12 @@ class Call:
         caller: Set by the authentication interceptor; None where the method is anonymous.
     """
 
-    method: str
-    metadata: Mapping[str, str | bytes]
-    request_id: str = field(init=False)
-    caller: Caller | None = None
+    __slots__ = ("caller", "metadata", "method", "request_id")
 
-    def __post_init__(self) -> None:
+    def __init__(self, method: str, metadata: Mapping[str, str | bytes]) -> None:
+        self.method = method
+        self.metadata = metadata
+        self.caller: Caller | None = None
         given = self.text(REQUEST_ID)
         self.request_id = given if _REQUEST_ID_FORM.fullmatch(given) else uuid.uuid4().hex
 

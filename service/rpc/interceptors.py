@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from service.access.caller import Caller
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Behavior: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+Behavior: TypeAlias = Callable[[Any, Context], Coroutine[Any, Any, Any]]
 
 OWN_METHODS: Final = "/almoner."
 """Prefix of our own services; health and reflection are anybody's."""
@@ -200,11 +200,16 @@ class DeadlineInterceptor(UnaryInterceptor):
     @override
     def around(self, method: str, behavior: Behavior) -> Behavior:
         async def call(request: Any, context: Context) -> Any:
+            work = behavior(request, context)
+            try:
+                waits_for = work.send(None)
+            except StopIteration as answer:  # it has waited for nothing, so there was nothing to bound
+                return answer.value
             remaining = cast("float | None", context.time_remaining())
             limit = self._limit if remaining is None else min(remaining, self._limit)
             deadline = _Deadline(limit)
             try:
-                return await behavior(request, context)
+                return await _Begun(work, waits_for)
             except asyncio.CancelledError:
                 deadline.claim()
                 raise
@@ -212,6 +217,35 @@ class DeadlineInterceptor(UnaryInterceptor):
                 deadline.lift()
 
         return call
+
+
+class _Begun(Coroutine[Any, Any, Any]):
+    """A coroutine that has run up to what it waits for first."""
+
+    __slots__ = ("_waits_for", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any], waits_for: object) -> None:
+        self._work = work
+        self._waits_for = [waits_for]
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return cast("Generator[Any, Any, Any]", self)
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    @override
+    def send(self, value: Any) -> Any:
+        return self._waits_for.pop() if self._waits_for else self._work.send(value)
+
+    @override
+    def throw(self, *error: Any) -> Any:
+        self._waits_for.clear()
+        return self._work.throw(*error)
+
+    @override
+    def close(self) -> None:
+        self._work.close()
 
 
 class _Deadline:

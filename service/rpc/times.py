@@ -21,6 +21,12 @@ def to_timestamp(time: int) -> Timestamp | None:
     return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 
 
+def set_timestamp(timestamp: Timestamp, time: int) -> None:
+    """Makes a message that is part of another one say epoch microseconds, not 0."""
+    timestamp.seconds, microseconds = divmod(time, _MICROSECONDS)
+    timestamp.nanos = microseconds * 1_000
+
+
 def from_timestamp(timestamp: Timestamp, path: str) -> int:
     """Returns a message as epoch microseconds; 0 for one that is not set.
 

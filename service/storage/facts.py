@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import bindparam, insert, select
 from sqlmodel import Field
 
+from service.storage.statements import run, scalar
 from service.storage.tables import StoredRow, table_of
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _STATE = insert(_FACTS).inline()
 
 def find_fact(tx: Tx, name: str) -> str | None:
     """Returns a fact, or None if it was never stated."""
-    return cast("str | None", tx.execute(_FIND, {"name": name}).scalar_one_or_none())
+    return cast("str | None", scalar(tx, _FIND, {"name": name}))
 
 
 def state_fact(tx: Tx, name: str, value: str) -> None:
     """States a fact that was never stated before."""
-    tx.execute(_STATE, {"name": name, "value": value})
+    run(tx, _STATE, {"name": name, "value": value})

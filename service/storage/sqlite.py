@@ -76,6 +76,8 @@ class SqliteStore:
             _LOG.error("storage.open_failed", error=str(error.orig))
             raise StorageUnavailable from None
         self._driver = _driver(self._writer)
+        self._reading = _driver(self._reader)
+        self._in_turn = False
         self._scans = ThreadPoolExecutor(1, thread_name_prefix="sqlite-scan")
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._waiting: deque[_Write[Any]] = deque()
@@ -83,8 +85,14 @@ class SqliteStore:
         self._closed = False
 
     async def read(self, use_case: UseCase[Result]) -> Result:
-        """See `Store.read`. Runs at once; each statement of the use case sees what is committed when it starts."""
+        """See `Store.read`. Runs at once; the reads of one turn of the event loop share a snapshot.
+
+        What a turn runs has come in before it began, so none of it can expect to see what is committed later. While
+        there are writes each statement has a snapshot of its own: one that is open at a commit holds up checkpoints.
+        """
         try:
+            if not self._in_turn and self._writing is None:
+                self._begin_turn()
             return use_case(self._reader)
         except (DatabaseError, sqlite3.Error) as error:
             raise _translated(error) from None
@@ -111,9 +119,21 @@ class SqliteStore:
             await self._writing
         for executor in (self._scans, self._commits):
             executor.shutdown()
+        _abandon(self._reading)
         for connection in (self._reader, self._scanner, self._writer):
             connection.close()
         self._engine.dispose()
+
+    def _begin_turn(self) -> None:
+        """Opens a snapshot until the next turn: to begin and to end one costs as much as a statement."""
+        asyncio.get_running_loop().call_soon(self._end_turn)
+        self._reading.execute("BEGIN")
+        self._in_turn = True
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        if not self._closed:
+            _abandon(self._reading)
 
     async def _enqueue(self, use_case: UseCase[Result], *, sweeps: bool) -> Result:
         if self._closed:

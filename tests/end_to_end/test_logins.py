@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -186,6 +187,13 @@ async def test_a_user_of_the_same_name_is_another_one(ann: Ann) -> None:
     await ann.register(password="second")
 
     assert (await ann.login("first"), await ann.login("second")) == (401, 200)
+
+
+async def test_many_first_logins_with_one_password_share_its_check(ann: Ann) -> None:
+    """More than may wait for checks of their own."""
+    await ann.register()
+    assert await asyncio.gather(*(ann.login() for _ in range(200))) == [200] * 200
+    assert await asyncio.gather(*(ann.login("wrong") for _ in range(200))) == [401] * 200
 
 
 async def test_a_password_is_checked_again_after_some_minutes(ann: Ann) -> None:

@@ -54,6 +54,33 @@ async def test_writes_that_wait_together_share_a_commit(store: SqliteStore, tmp_
     assert frames() - before < 10 * alone
 
 
+async def test_reads_of_one_turn_of_the_event_loop_see_one_state_and_later_ones_what_is_new(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "file.db", isolation_level=None)
+    before = await store.read(count)
+    other.execute("INSERT INTO notes VALUES ('by another process')")
+    assert await store.read(count) == before
+    await asyncio.sleep(0)
+    assert await store.read(count) == before + 1
+    other.close()
+
+
+async def test_whoever_was_answered_finds_what_they_wrote(store: SqliteStore) -> None:
+    """Whatever was read in the turns before."""
+
+    async def read_on() -> None:
+        while True:
+            await store.read(count)
+            await asyncio.sleep(0)
+
+    reading = asyncio.create_task(read_on())
+    for n in range(100):
+        await store.write(note(f"{n}"))
+        assert await store.read(count) == n + 1
+    reading.cancel()
+
+
 async def test_reads_go_on_while_a_sweep_runs(store: SqliteStore) -> None:
     loop = asyncio.get_running_loop()
     entered, leave = asyncio.Event(), threading.Event()
