@@ -98,7 +98,8 @@ def revoke_all(work: Work, application_id: str, user_id: int) -> int:
         How many there were.
 
     Raises:
-        PermissionDenied: GRANTS_REVOKE is missing, and they are not the caller's own.
+        PermissionDenied: GRANTS_REVOKE is missing, or is held on single other applications only; and they are not the
+            caller's own.
         NotFound: there is no such application or user for the caller.
     """
     needed = Permission.GRANTS_REVOKE
@@ -113,6 +114,8 @@ def revoke_all(work: Work, application_id: str, user_id: int) -> int:
         application = parties.known_application(work, application_id)
         number, organization = application.number, application.organization
         resource = f"applications/{number}"
+        if not (sight.reaches(number) or (user_id and user_id == sight.own_of)):
+            raise denied(needed)
     selection = Selection(work.now, sight, number, user_id)
     shown = queries.ids_of(work.tx, selection, SHOWN_IN_AUDIT)
     revoked = queries.revoke_all(work.tx, selection)

@@ -56,6 +56,10 @@ class Sight(NamedTuple):
             return {}
         return {"organizations": self.organizations, "applications": self.applications, "caller": self.own_of}
 
+    def reaches(self, application: int) -> bool:
+        """Whether grants for an application can be within sight: by it, or by the organizations of their users."""
+        return bool(self.everywhere or self.organizations or application in self.applications)
+
 
 def sight_of(caller: Caller, needed: Permission, own_of: int = NOBODY) -> Sight:
     """Returns where the caller holds a permission."""

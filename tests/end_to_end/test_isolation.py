@@ -10,16 +10,23 @@ import pytest
 from msgspec import UNSET
 
 from almoner.v1 import directory_pb2 as pb
-from gateway.dialects import DIALECTS
+from gateway.dialects.hdp import HDP
+from gateway.dialects.venafi.identities import prefixed_universal
+from gateway.dialects.workato import WORKATO
 from tests.rest import CONNECTIONS, custom_body, profile_body
+from tests.venafi import Venafi, application_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.routing import Dialect, Route
     from tests.rest import Member, Rest
 
 USER_ROLE = 2
 # HDP's permissions are nobody's.
 EVERYBODYS = {"/api/admin/permissions/{id}"}
+# Of Venafi's paths none names a resource: see below.
+DIALECTS = (HDP, WORKATO)
 WITH_ID = [
     (dialect, route)
     for dialect in DIALECTS
@@ -112,6 +119,55 @@ async def test_no_list_shows_anything_of_another_organization(rest_over: Rest, w
     assert path in {"/api/mgmt/permissions", "/api/admin/permissions", "/api/users/me", CONNECTIONS}
     if path == CONNECTIONS:
         assert (len(theirs), mine) == (1, [])
+
+
+def _pair(application: str, user: int) -> dict[str, str]:
+    return {"ApplicationId": application, "TrusteePrefixedUniversal": prefixed_universal(user)}
+
+
+VENAFI_CALLS: dict[str, Callable[[str, int], Any]] = {
+    "GetApplication": lambda name, _: {"ApplicationId": name},
+    "UpdateApplication": lambda name, _: {"Application": {"ID": name, "Name": "mine now"}},
+    "DeleteApplication": lambda name, _: {"ApplicationId": name},
+    "CreateRule": lambda name, user: {**_pair(name, user), "MaximumScope": "ssh"},
+    "UpdateRule": lambda name, user: {"Rule": {**_pair(name, user), "MaximumScope": "ssh"}},
+    "GetRules": lambda name, _: {"ApplicationId": name},
+    "EnumerateRules": lambda name, _: {"ApplicationId": name, "Count": 10},
+    "DeleteRule": _pair,
+    "DeleteRules": lambda name, _: {"ApplicationId": name},
+    "EnumerateGrants": lambda name, _: {"ApplicationId": name, "Count": 10},
+    "GrantCount": lambda name, _: {"ApplicationId": name},
+    "UserCount": lambda name, _: {"ApplicationId": name},
+    "RevokeGrants": lambda name, _: {"ApplicationId": name},
+    "GrantRole": lambda name, user: {
+        "ApplicationId": name,
+        "GranteePrefixedUniversal": prefixed_universal(user),
+        "Role": 3,
+    },
+}
+
+
+@pytest.mark.parametrize("name", VENAFI_CALLS)
+async def test_a_client_application_of_another_organization_is_none(rest_over: Rest, world: World, name: str) -> None:
+    venafi, application = Venafi(rest_over), f"client {world.owner.id}".replace(" ", "-")
+    await venafi.send("CreateApplication", application_body(application), by=world.owner)
+    before = await venafi.done("GetApplication", {"ApplicationId": application}, by=world.owner)
+    body = VENAFI_CALLS[name]
+
+    answers = [
+        await venafi.send(name, body(of, world.stranger.id), by=world.stranger)
+        for of in (application, "nobody-has-this-id")
+    ]
+
+    assert {(answer.status, answer.json()["Result"]) for answer in answers} == {(200, 2)}
+    assert await venafi.done("GetApplication", {"ApplicationId": application}, by=world.owner) == before
+
+
+async def test_no_client_application_of_another_organization_is_listed(rest_over: Rest, world: World) -> None:
+    venafi = Venafi(rest_over)
+    listed = await venafi.done("EnumerateApplications", {"Start": 0, "Count": 10}, by=world.stranger)
+    named = await venafi.done("GetApplications", {"ApplicationIds": ["almoner"]}, by=world.stranger)
+    assert (listed["Applications"], named["Applications"]) == ([], [])
 
 
 @pytest.mark.parametrize(

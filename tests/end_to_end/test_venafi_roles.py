@@ -224,6 +224,7 @@ async def test_an_owner_of_one_application_is_no_owner_of_one_that_they_maintain
             "DeleteApplication": place.of_application,
             "CreateRule": new_rule(place),
             "DeleteRules": place.of_application,
+            "RevokeGrants": place.of_application,
         }.items()
     }
     rules = (await venafi.done("GetRules", place.of_application, by=mixed))["Rules"]
@@ -234,6 +235,7 @@ async def test_an_owner_of_one_application_is_no_owner_of_one_that_they_maintain
         "DeleteApplication": "-",
         "CreateRule": "-",
         "DeleteRules": "-",
+        "RevokeGrants": "-",
     }
     assert rules == []
 
