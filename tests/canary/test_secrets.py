@@ -43,7 +43,12 @@ if TYPE_CHECKING:
     from tests.databases import PostgresTemplate
 
 USERS: Final = "/api/admin/users"
-RETURNS_SECRETS: Final = (PROFILES, APPLICATIONS)
+LOGIN: Final = "/vedauth/authorize/oauth"
+REFRESH: Final = "/vedauth/authorize/token"
+DEVICE: Final = "/vedauth/authorize/device"
+VERIFY: Final = "/vedauth/authorize/verify"
+REVOKE: Final = "/vedauth/revoke/token"
+RETURNS_SECRETS: Final = (PROFILES, APPLICATIONS, LOGIN, REFRESH, DEVICE)
 """Where successful answers about one resource return its secrets, as documented."""
 
 
@@ -153,6 +158,43 @@ class Driver:
         for path in (PROFILES, APPLICATIONS, USERS, CUSTOM_PROFILES, CONNECTIONS, "/api/users/me", "/openapi.json"):
             await self.send("GET", path)
         self.application, self.profile, self.custom, self.ann = number, stored, custom["id"], ann
+
+    async def use_tokens(self) -> None:
+        secret = self.run.secret
+        login = {"client_id": "almoner", "username": "local:admin", "password": secret("admin-password")}
+        first = await self.send("POST", LOGIN, {**login, "scope": "admin;profiles"})
+        refresh = {"client_id": "almoner", "refresh_token": first["refresh_token"]}
+        second = await self.send("POST", REFRESH, refresh)
+        device = await self.send("POST", DEVICE, {"client_id": "almoner", "scope": "ssh"})
+        self.run.generated += [tokens[name] for tokens in (first, second) for name in ("access_token", "refresh_token")]
+        self.run.generated.append(device["device_code"])
+        bearer = f"Bearer {second['access_token']}"
+        await self.send("GET", VERIFY, Authorization=bearer)
+        await self.send("GET", "/api/users/me", Authorization=bearer)
+        await self.send(
+            "POST", "/vedsdk/oauth/getgrants", {"GranteePrefixedUniversal": "local:admin"}, Authorization=bearer
+        )
+        await self.send("POST", REFRESH, {"client_id": "almoner", "device_code": device["device_code"]})
+        # A replay, and what is revoked by it.
+        await self.send("POST", REFRESH, refresh)
+        for path in (VERIFY, REVOKE, "/vedsdk/", PROFILES):
+            await self.send("GET", path, Authorization=bearer)
+        wrong = secret("misused")
+        for path, body in (
+            (LOGIN, {**login, "password": wrong, "scope": "admin"}),
+            (LOGIN, {**login, "username": wrong, "scope": "admin"}),
+            (LOGIN, {**login, "client_id": "nobody", "scope": "admin"}),
+            (LOGIN, {**login, "scope": "nothing:allowed"}),
+            (LOGIN, {**login, "client_secret": wrong, "scope": [wrong]}),
+            (REFRESH, {"client_id": "almoner", "refresh_token": wrong}),
+            (REFRESH, {"client_id": "almoner", "refresh_token": f"{wrong}\x00"}),
+            (REFRESH, {"client_id": "almoner", "device_code": wrong}),
+            ("/vedauth/authorize/jwt", {"client_id": "almoner", "scope": "ssh", "jwt": f"{wrong}.{wrong}.{wrong}"}),
+        ):
+            await self.send("POST", path, body)
+        for token in (wrong, f"{'A' * 22}==", second["refresh_token"]):
+            await self.send("GET", VERIFY, Authorization=f"Bearer {token}")
+            await self.send("GET", REVOKE, Authorization=f"Bearer {token}")
 
     async def store_over_grpc(self) -> None:
         secret, metadata = self.run.secret, self.metadata
@@ -338,6 +380,7 @@ async def drive(run: Run, product: Product) -> None:
     ):
         driver = Driver(run, product, session, channel)
         await driver.store_over_rest()
+        await driver.use_tokens()
         await driver.store_over_grpc()
         await driver.misuse_over_rest()
         await driver.misuse_over_grpc()
@@ -384,7 +427,8 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
     returned = b"".join(run.returned)
     for name in ("client-secret", "other-secret", "access-token", "refresh-token", "another-token"):
         assert run.secret(name).encode() in returned
-    assert len(run.generated) == 2
+    assert len(run.generated) == 7
+    assert all(token.encode() in returned for token in run.generated[:5])
     assert all(run.generated)
     assert set(run.statuses) >= {200, 201, 400, 401, 404, 405, 409, 412, 413}
     assert max(run.statuses) < 500
@@ -424,6 +468,7 @@ def test_no_metric_holds_it(run: Run) -> None:
 
 
 def test_nothing_stored_holds_it(run: Run) -> None:
+    assert any(b"grant.replay" in content for content in run.stored.values())
     assert any(b"profile.create" in content for content in run.stored.values())
     assert {name: found for name, content in run.stored.items() if (found := found_in(content, run.marks))} == {}
 
