@@ -114,11 +114,12 @@ def revoke_all(work: Work, application_id: str, user_id: int) -> int:
         application = parties.known_application(work, application_id)
         number, organization = application.number, application.organization
         resource = f"applications/{number}"
-        if not (sight.reaches(number) or (user_id and user_id == sight.own_of)):
-            raise denied(needed)
     selection = Selection(work.now, sight, number, user_id)
     shown = queries.ids_of(work.tx, selection, SHOWN_IN_AUDIT)
     revoked = queries.revoke_all(work.tx, selection)
+    # Of an application that one has nothing to say about, one's own grants may go; where there are none, it is refused.
+    if not (revoked or user_id or sight.reaches(number)):
+        raise denied(needed)
     if revoked:
         changes = {"user_id": user_id, "revoked": revoked, "grants": shown}
         audit.record(work, "grant.revoke_all", resource, organization, changes)
