@@ -99,6 +99,21 @@ TERMINATE_OTHERS = (
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
+DROP_NEW_TABLES = """
+    DO $$
+    DECLARE
+        made text;
+    BEGIN
+        FOR made IN
+            SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+            EXCEPT SELECT tablename FROM pg_tables WHERE schemaname = 'kept'
+        LOOP
+            EXECUTE format('DROP TABLE public.%I CASCADE', made);
+        END LOOP;
+    END
+    $$
+"""
+
 
 async def _keep_rows(url: str) -> str:
     """Keeps the rows of all tables in another schema, and returns statements that make them all there is."""
@@ -117,6 +132,7 @@ async def _keep_rows(url: str) -> str:
         [
             # Whoever is still connected belongs to a test that is over.
             TERMINATE_OTHERS,
+            DROP_NEW_TABLES,
             # Neither foreign keys nor their order matter where all of them end as they began.
             "SET session_replication_role = replica",
             *(f"DELETE FROM public.{table}" for table in tables),  # noqa: S608 - the names are our own
