@@ -90,6 +90,22 @@ class Caller:
             permission in permissions or Permission.ADMINISTRATOR in permissions for _, permissions in self.held_in
         )
 
+    def organizations_where(self, *permissions: Permission) -> list[int]:
+        """Returns the numbers, sorted, of the single organizations where the caller holds all of the permissions."""
+        numbers = {number for (kind, number), _ in self.held_in if kind == PlaceKind.ORGANIZATION}
+        return sorted(number for number in numbers if self.holds(number).issuperset(permissions))
+
+    def applications_where(self, permission: Permission) -> list[int]:
+        """Returns the numbers, sorted, of the single applications on which the caller holds the permission."""
+        sufficient = {permission, Permission.ADMINISTRATOR}
+        return sorted(
+            {
+                number
+                for (kind, number), permissions in self.held_in
+                if kind == PlaceKind.APPLICATION and not permissions.isdisjoint(sufficient)
+            }
+        )
+
     def acting_for(self, subject: Caller) -> Caller:
         """Returns `subject` as the caller, allowed what this caller may do in the subject's organization.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.access.authorization import Target, authorize
-from service.access.caller import PlaceKind
 from service.access.permissions import Permission
 from service.applications import drafts, queries
 from service.applications.tables import ApplicationKind
@@ -38,7 +37,6 @@ CLIENT_SECRET_DIGEST: Final = "client-secret"  # noqa: S105 - the purpose of a d
 _REACH: Final = frozenset(
     {Permission.APPLICATIONS_VIEW, Permission.APPLICATIONS_MANAGE, Permission.APPLICATIONS_UPDATE}
 )
-_VIEW: Final = frozenset({Permission.APPLICATIONS_VIEW, Permission.ADMINISTRATOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +258,7 @@ def _scope(work: Work, organization_id: str) -> Scope:
     """Returns what of the list the caller sees: whole organizations, and single applications."""
     caller = work.caller
     needed = Permission.APPLICATIONS_VIEW
-    single = [
-        number
-        for (kind, number), permissions in caller.held_in
-        if kind == PlaceKind.APPLICATION and not permissions.isdisjoint(_VIEW)
-    ]
+    single = caller.applications_where(needed)
     if single and organization_id != EVERY_ORGANIZATION:
         organization = number_of(work, organization_id) if organization_id else caller.organization
         known = queries.organizations_of(work.tx, single) | {caller.organization}

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.access.caller import PlaceKind
 from service.access.permissions import Permission
 from service.directory import binding_queries, scopes
 from service.directory.scopes import EVERY_ORGANIZATION, ORGANIZATION, OWN, VISIBLE, number_of
 from service.listing.listing import Scope
 
 if TYPE_CHECKING:
-    from service.access.caller import Caller
     from service.work import Work
 
 _VIEW: Final = Permission.USERS_VIEW
@@ -35,9 +33,14 @@ def scope_of(work: Work, organization_id: str) -> Scope:
         scope = scopes.scope_of(work, organization_id, _VIEW, _VIEW)
         return Scope(scope.clauses, {**scope.parameters, "binding_organizations": [], "applications": []})
     everywhere = not caller.holds_on_server().isdisjoint({_VIEW, _BIND})
-    bound = {"binding_organizations": _organizations(caller, _BIND), "applications": _applications(caller)}
+    bound = {
+        "binding_organizations": caller.organizations_where(_BIND),
+        "applications": caller.applications_where(_BIND),
+    }
     if organization_id == EVERY_ORGANIZATION:
-        return Scope() if everywhere else Scope((VISIBLE,), {"organizations": _organizations(caller, _VIEW), **bound})
+        return (
+            Scope() if everywhere else Scope((VISIBLE,), {"organizations": caller.organizations_where(_VIEW), **bound})
+        )
     organization = number_of(work, organization_id) if organization_id else caller.organization
     if not organization:
         raise scopes.organization_not_found(organization_id)
@@ -47,18 +50,3 @@ def scope_of(work: Work, organization_id: str) -> Scope:
     if organization not in known | binding_queries.organizations_of_applications(work.tx, bound["applications"]):
         raise scopes.organization_not_found(organization_id)
     return Scope((ORGANIZATION, OWN), {"organization": organization, **bound})
-
-
-def _organizations(caller: Caller, permission: Permission) -> list[int]:
-    places = {number for (kind, number), _ in caller.held_in if kind == PlaceKind.ORGANIZATION}
-    return sorted(number for number in places if permission in caller.holds(number))
-
-
-def _applications(caller: Caller) -> list[int]:
-    """Returns the single applications where the caller binds roles."""
-    sufficient = frozenset({_BIND, Permission.ADMINISTRATOR})
-    return [
-        number
-        for (kind, number), permissions in caller.held_in
-        if kind == PlaceKind.APPLICATION and not permissions.isdisjoint(sufficient)
-    ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.access.authorization import Target, authorize, denied
-from service.access.caller import SYSTEM, PlaceKind, organization_place
+from service.access.caller import SYSTEM, organization_place
 from service.access.permissions import Permission
 from service.audit import rules as audit
 from service.crypto.tokens import new_uuid
@@ -104,9 +104,8 @@ def page(work: Work, query: PageQuery) -> Page[Organization]:
     caller = work.caller
     scope = Scope()
     if _MANAGE not in caller.holds_on_server():
-        places = {number for (kind, number), _ in caller.held_in if kind == PlaceKind.ORGANIZATION}
-        managed = {number for number in places if _MANAGE in caller.holds(number)}
-        scope = Scope((VISIBLE,), {"organizations": sorted(managed | {caller.organization})})
+        seen = {caller.organization, *caller.organizations_where(_MANAGE)}
+        scope = Scope((VISIBLE,), {"organizations": sorted(seen)})
     context = PageContext("", str(caller.user_id))
     found = queries.ORGANIZATIONS.page(work.tx, work.keyring, query, scope=scope, context=context)
     return Page(_with_roles(work, found.rows), found.next_page_token)

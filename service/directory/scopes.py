@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.access.authorization import Target, authorize, denied
-from service.access.caller import PlaceKind
 from service.directory import queries
 from service.errors import NotFound, Reason
 from service.listing.listing import Scope
@@ -47,8 +46,7 @@ def scope_of(work: Work, organization_id: str, needed: Permission, wide: Permiss
             raise denied(needed)
         if {needed, wide} <= caller.holds_on_server():
             return Scope()
-        places = {number for (kind, number), _ in caller.held_in if kind == PlaceKind.ORGANIZATION}
-        organizations = sorted(number for number in places if {needed, wide} <= caller.holds(number))
+        organizations = caller.organizations_where(needed, wide)
         return Scope((VISIBLE,), {"organizations": organizations, "caller": caller.user_id})
     organization = number_of(work, organization_id) if organization_id else caller.organization
     # One's own organization is no secret.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from service.access.caller import PlaceKind
 from service.directory.scopes import (
     EVERY_ORGANIZATION,
     ORGANIZATION,
@@ -63,15 +62,10 @@ class Sight(NamedTuple):
 
 def sight_of(caller: Caller, needed: Permission, own_of: int = NOBODY) -> Sight:
     """Returns where the caller holds a permission."""
-    places = sorted({place for place, _ in caller.held_in})
     return Sight(
         everywhere=needed in caller.holds_on_server(),
-        organizations=tuple(
-            number for kind, number in places if kind == PlaceKind.ORGANIZATION and needed in caller.holds(number)
-        ),
-        applications=tuple(
-            number for kind, number in places if kind == PlaceKind.APPLICATION and needed in caller.holds(0, number)
-        ),
+        organizations=tuple(caller.organizations_where(needed)),
+        applications=tuple(caller.applications_where(needed)),
         own_of=own_of,
     )
 
