@@ -167,9 +167,7 @@ def create(work: Work, organization_id: str, application_id: str, draft: Draft, 
             "revision": 1,
         },
     )
-    changes = audit.differences(
-        {}, {name: value for name, value in drafts.shown(draft).items() if value or value is False}
-    )
+    changes = audit.stated(drafts.shown(draft))
     generated = ""
     if draft.kind == ApplicationKind.CLIENT and not secret.public:
         generated = _add_secret(work, number, secret.digest)

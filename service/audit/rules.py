@@ -81,6 +81,11 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
+def stated(values: Mapping[str, object]) -> dict[str, object]:
+    """Returns `{member: [None, value]}` for every member that is stated of something new: what is empty is not."""
+    return differences({}, {name: value for name, value in values.items() if value or value is False})
+
+
 def secret_change(before: str | bytes | None, after: str | bytes | None) -> str:
     """Returns the word for what became of a secret, of which nothing else may be recorded."""
     if not after:

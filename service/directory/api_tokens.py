@@ -68,7 +68,7 @@ def create(work: Work, draft: Draft) -> Created:
     values = {"user_id": user_id, "name": draft.name, "expires": draft.expires, "created": work.now}
     token_id = queries.add(work.tx, {**values, "digest": digest})
     shown = {"user_id": user_id, "name": draft.name, "expires": draft.expires}
-    changes = audit.differences({}, {name: value for name, value in shown.items() if value})
+    changes = audit.stated(shown)
     audit.record(work, "api_token.create", f"api_tokens/{token_id}", user.organization, changes)
     stored = queries.find(work.tx, token_id)
     if stored is None:

@@ -89,7 +89,7 @@ def create(work: Work, organization_id: str, draft: Draft) -> Role:
     role_id = role_queries.add(work.tx, {"organization": organization, "built_in": False, **_values(draft), **times})
     memberships.replace_users_of_role(work, _load(work, role_id), draft.user_ids)
     role = _with_users(work, _load(work, role_id))
-    changes = audit.differences({}, {name: value for name, value in _shown(draft, role.user_ids).items() if value})
+    changes = audit.stated(_shown(draft, role.user_ids))
     audit.record(work, "role.create", f"roles/{role_id}", organization, changes)
     return role
 

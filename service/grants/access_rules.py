@@ -122,7 +122,7 @@ def create(work: Work, pair: Pair, draft: Draft) -> StoredAccessRule:
     joined = {"application_number": application.number, "user_id": person.id}
     times = {"created": work.now, "updated": work.now, "revision": 1}
     rule_id = queries.add(work.tx, {**joined, **_values(draft), **times})
-    changes = audit.differences({}, {name: value for name, value in {**joined, **_shown(draft)}.items() if value})
+    changes = audit.stated({**joined, **_shown(draft)})
     audit.record(work, "access_rule.create", f"access_rules/{rule_id}", application.organization, changes)
     return _stored(work, rule_id)
 

@@ -92,7 +92,7 @@ def create(work: Work, draft: LinkDraft) -> StoredLink:
             "revision": 1,
         },
     )
-    changes = audit.differences({}, {name: value for name, value in _shown(draft).items() if value})
+    changes = audit.stated(_shown(draft))
     audit.record(work, "profile_link.create", f"links/{link_id}", caller.organization, changes)
     return get(work, link_id, Permission.LINKS_MANAGE)
 

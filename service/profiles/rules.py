@@ -154,7 +154,7 @@ def create(work: Work, draft: Draft) -> StoredProfile:
     sealed = {name: _sealed(work.keyring, profile_id, name, getattr(draft, name)) for name in SECRETS}
     if any(sealed.values()):
         queries.change(work.tx, profile_id, sealed)
-    changes = audit.differences({}, {name: value for name, value in _plain(draft).items() if value})
+    changes = audit.stated(_plain(draft))
     changes |= {name: "set" for name, value in sealed.items() if value}
     audit.record(work, "profile.create", f"profiles/{profile_id}", caller.organization, changes)
     return _stored(work, profile_id)

@@ -271,6 +271,12 @@ async def test_a_repeated_creation_is_answered_as_the_first(office: Office) -> N
     assert refusal.reason == "REQUEST_ID_REUSED"
 
 
+async def test_that_grants_are_not_to_be_renewed_is_recorded(office: Office) -> None:
+    await office.rule(await office.application(), await office.person(), renewable=False)
+    (created,) = await office.events("access_rule.create")
+    assert created.changes["renewable"] == [None, False]
+
+
 async def test_changes_are_written_down(office: Office) -> None:
     application, who = await office.application(), await office.person()
     rule = await office.rule(application, who, allowed_scopes=["a"])
