@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.constraints import INT32_MAX
-from gateway.paging import EVERY_ORGANIZATION, PAGE_SIZE
+from gateway.paging import EVERY_ORGANIZATION, PAGE_SIZE, pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,24 +38,20 @@ async def page_of(
         start: The page, from 0.
         count: Elements of a page, any number; None: all.
     """
+    request = type(message)()
+    request.CopyFrom(message)
+    request.organization_id = EVERY_ORGANIZATION
+    if count is not None:
+        request.page_size = min(PAGE_SIZE, count)
+        # No list has as many elements as can be skipped: beyond that a page is as empty.
+        request.skip = min(start * count, INT32_MAX)
     found: list[Any] = []
-    # No list has as many elements as can be skipped: beyond that a page is as empty.
-    skip = min(start * count, INT32_MAX) if count is not None else 0
-    token = ""
-    while count is None or len(found) < count:
-        # A message that was sent is the receiver's: in one process it is handed over, not copied.
-        request = type(message)()
-        request.CopyFrom(message)
-        request.organization_id = EVERY_ORGANIZATION
-        request.page_size = PAGE_SIZE if count is None else min(PAGE_SIZE, count - len(found))
-        request.skip = 0 if token else skip
-        request.page_token = token
-        reply = await call.send(method, request)
-        found.extend(getattr(reply, member))
-        token = reply.next_page_token
-        if not token:
-            break
-    return found
+    async with aclosing(pages(call, method, request)) as replies:
+        async for reply in replies:
+            found.extend(getattr(reply, member))
+            if count is not None and len(found) >= count:
+                break
+    return found[:count]
 
 
 def slice_of(elements: Sequence[ElementT], start: int, count: int) -> Sequence[ElementT]:
