@@ -135,6 +135,11 @@ def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _spelt_as_registered(algorithm: object) -> object:
+    known = {name.lower(): name for name in get_args(SigningAlgorithm)}
+    return known.get(algorithm.lower(), algorithm) if isinstance(algorithm, str) else algorithm
+
+
 def _default_log_format() -> Literal["console", "json"]:
     # Standard error is None where a process was started without one.
     return "console" if sys.stderr is not None and sys.stderr.isatty() else "json"
@@ -142,6 +147,7 @@ def _default_log_format() -> Literal["console", "json"]:
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
+SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
 
 
 class Settings(BaseSettings):
@@ -172,7 +178,7 @@ class Settings(BaseSettings):
     )
     keyring_file: Annotated[Path, AfterValidator(_expanded)] = Field(
         default_factory=lambda data: data["data_dir"] / "keyring.json",
-        description="File of the keys that seal and digest secrets; made at the first start.",
+        description="File of the keys that seal and digest secrets and sign tokens; made at the first start.",
     )
     rest_listen: Annotated[str, AfterValidator(_checked_address)] = Field(
         default="127.0.0.1:8080", description="HOST:PORT of the REST gateway."
@@ -217,6 +223,10 @@ class Settings(BaseSettings):
     postgres_pool_size: int = Field(default=10, ge=1, description="Connections to PostgreSQL of each process.")
     request_id_retention: int = Field(
         default=24, ge=1, description="Hours that the result of a request with a request_id is kept for its repetition."
+    )
+    token_signing_algorithm: Annotated[SigningAlgorithm, BeforeValidator(_spelt_as_registered)] = Field(
+        default="ES256",
+        description="Algorithm of the keys that sign access tokens; the next `almoner keys rotate-signing` takes it up.",
     )
 
     @property
@@ -266,6 +276,7 @@ _DEFAULT_TEXTS: Final = {
     "bootstrap_api_token": "generated",
     "metrics_listen": "off",
     "log_format": "json, or console on a terminal",
+    "token_signing_algorithm": "ES256",
 }
 
 
