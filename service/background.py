@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.audit import rules as audit
 from service.clock import HOUR
+from service.crypto.keyring_file import KeyringError
 from service.errors import StorageUnavailable
 from service.grants import housekeeping
 from service.rpc import once
@@ -61,7 +62,7 @@ class Background:
 
         Args:
             store: The database.
-            keyring: Keys of the audit chain.
+            keyring: Keys of the audit chain, and those that sign tokens.
             clock: The time.
             health: What is told whether the database answers.
             keep_replies: Hours for which a request id is remembered.
@@ -82,6 +83,7 @@ class Background:
             asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
             asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
+            asyncio.create_task(_every(TIDY_INTERVAL, self._drop_signing_keys)),
         ]
 
     async def stop(self) -> None:
@@ -113,6 +115,10 @@ class Background:
             while await self._store.read(stale.exists) and await self._store.sweep(stale.drop_some):
                 pass
 
+    async def _drop_signing_keys(self) -> None:
+        # Seldom, but then it waits for the disk and for whoever else changes the file.
+        await asyncio.to_thread(self._keyring.drop_signing_keys, self._clock)
+
     async def _follow_database(self) -> None:
         serving = False
         try:
@@ -126,10 +132,10 @@ class Background:
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Repeats work for ever. A database that is away or ill ends nothing: the next round may find it well."""
+    """Repeats work for ever. A database or a keyring that is away or ill ends nothing: the next round may find it well."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except (StorageUnavailable, SQLAlchemyError) as error:
+        except (StorageUnavailable, SQLAlchemyError, KeyringError) as error:
             _LOG.warning("background.failed", work=getattr(work, "__name__", "work"), error=type(error).__name__)

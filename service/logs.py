@@ -43,8 +43,10 @@ _SECRET_WORDS: Final = frozenset(
 _SECRET_PAIRS: Final = frozenset({("api", "key"), ("private", "key"), ("secret", "key"), ("sealing", "key")})
 _WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
-# Credentials inside texts: an Authorization header's value, and what crypto.tokens generates.
-_CREDENTIAL: Final = re.compile(r"\b((?i:basic|bearer)\s+)[A-Za-z0-9._~+/=-]+|\b(almoner_)[A-Za-z0-9]{43}")
+# Credentials inside texts: an Authorization header's value, what crypto.tokens generates, and JWTs ('{"' is "eyJ").
+_CREDENTIAL: Final = re.compile(
+    r"\b((?i:basic|bearer)\s+)[A-Za-z0-9._~+/=-]+|\b(almoner_)[A-Za-z0-9]{43}|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
+)
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], log_format: Literal["console", "json"]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
+import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -31,6 +32,7 @@ from service.background import Background
 from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
 from service.crypto.keyring import Keyring
+from service.crypto.keyring_file import KeyringError
 from service.crypto.passwords import PasswordHasher
 from service.crypto.shared_checks import SharedChecks
 from service.crypto.tokens import new_api_token
@@ -66,6 +68,8 @@ SERVICES: Final = tuple(
 """Full names of the services of the API."""
 
 KEYRING_FACT: Final = "keyring"
+
+_LOG = structlog.get_logger(__name__)
 
 
 class KeyringMismatchError(Exception):
@@ -173,6 +177,7 @@ class Service:
         stated = await self.store.read(lambda tx: find_fact(tx, KEYRING_FACT))
         if stated is not None and stated != fingerprint:
             raise KeyringMismatchError
+        self._ensure_signing_key()
         if not await self.store.read(is_empty):
             return None
         given_password = self.settings.bootstrap_admin_password
@@ -198,6 +203,13 @@ class Service:
         await self._outgoing.close()
         self.passwords.close()
         await self.store.close()
+
+    def _ensure_signing_key(self) -> None:
+        try:
+            self.keyring.ensure_signing_key(self.settings.token_signing_algorithm, self.clock)
+        except KeyringError as error:
+            # A keyring from before there were signing keys, mounted read-only: everything but tokens goes on.
+            _LOG.warning("keyring.no_signing_key", error=str(error))
 
     def _add_servicers(self, server: grpc.aio.Server | LocalChannel) -> None:
         to = cast("Any", server)

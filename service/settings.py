@@ -158,6 +158,11 @@ def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _spelt_as_registered(algorithm: object) -> object:
+    known = {name.lower(): name for name in get_args(SigningAlgorithm)}
+    return known.get(algorithm.lower(), algorithm) if isinstance(algorithm, str) else algorithm
+
+
 def _default_log_format() -> Literal["console", "json"]:
     # Standard error is None where a process was started without one.
     return "console" if sys.stderr is not None and sys.stderr.isatty() else "json"
@@ -165,6 +170,7 @@ def _default_log_format() -> Literal["console", "json"]:
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
+SigningAlgorithm = Literal["ES256", "RS256", "EdDSA"]
 
 
 class Settings(BaseSettings):
@@ -195,7 +201,7 @@ class Settings(BaseSettings):
     )
     keyring_file: _File = Field(
         default_factory=lambda data: data["data_dir"] / "keyring.json",
-        description="File of the keys that seal and digest secrets; made at the first start.",
+        description="File of the keys that seal and digest secrets and sign tokens; made at the first start.",
     )
     rest_listen: _Address = Field(default="127.0.0.1:8080", description="HOST:PORT of the REST gateway.")
     grpc_listen: Annotated[str, AfterValidator(_checked_address_or_socket)] = Field(
@@ -276,6 +282,10 @@ class Settings(BaseSettings):
         default=False,
         description="Also connect to JWT issuers at addresses of private networks, this machine among them.",
     )
+    token_signing_algorithm: Annotated[SigningAlgorithm, BeforeValidator(_spelt_as_registered)] = Field(
+        default="ES256",
+        description="Algorithm of the keys that sign access tokens; the next `almoner keys rotate-signing` takes it up.",
+    )
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -335,6 +345,7 @@ _DEFAULT_TEXTS: Final = {
     "grpc_tls_listen": "off",
     "service_ca_file": "none",
     "log_format": "json, or console on a terminal",
+    "token_signing_algorithm": "ES256",
 }
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`almoner keys`: the keys that seal stored secrets, and how a new one takes over while servers run."""
+"""`almoner keys`: the keys that seal stored secrets and those that sign tokens, and how a new one takes over."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from service.command import output
-from service.command.parsing import add_actions
+from service.command.parsing import DATABASE, add_actions, duration_or_none
 
 if TYPE_CHECKING:
     import argparse
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
     from service.command.opening import Opened
     from service.command.parsing import CommandParser
+    from service.crypto.keyring_file import SigningKey
+
+_SIGNING_COLUMNS: Final = ("kid", "algorithm", "state", "create_time", "sign_time", "drop_time")
 
 
 def configure(parser: CommandParser) -> None:
     """Adds the actions."""
     parser.epilog = (
         "`almoner keys rotate` makes a new key, with which everything is sealed from then on, and seals what is stored\n"
-        "again. Later `almoner keys prune` removes the old key. Back the keyring up after each of them.\n"
+        "again. Later `almoner keys prune` removes the old key. `almoner keys rotate-signing` makes a new key for tokens,\n"
+        "which is published at once and signs later; servers remove the old one by themselves, once no token of it is\n"
+        "valid any more. Back the keyring up after each of them.\n"
     )
     add = add_actions(parser)
     output.add_json(add("list", "List the keys, and how many stored values each has sealed.", _list))
@@ -32,6 +37,28 @@ def configure(parser: CommandParser) -> None:
     )
     add("reseal", "Seal what is stored under other keys again with the active one. May be repeated.", _reseal)
     add("prune", "Remove the keys that seal nothing which is stored any more.", _prune)
+    output.add_json(add("list-signing", "List the keys that sign tokens, and what each does now.", _list_signing))
+    signing = add(
+        "rotate-signing",
+        "Make a new key that signs tokens from a while later on; the ones before it stay published meanwhile.",
+        _rotate_signing,
+        DATABASE | {"token_signing_algorithm"},
+    )
+    signing.add_argument(
+        "--activate-in",
+        type=duration_or_none,
+        default="10m",
+        metavar="DURATION",
+        help="until it signs, for resource servers to fetch it; never less than 2s (default: %(default)s)",
+    )
+    signing.add_argument(
+        "--overlap",
+        type=duration_or_none,
+        default="305m",
+        metavar="DURATION",
+        help="from then until the keys before it are dropped; tokens that are valid for longer are refused, and all of "
+        "them with 0s (default: %(default)s)",
+    )
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -100,6 +127,60 @@ def _prune(options: argparse.Namespace) -> int:
                 output.note(f"key {key_id} seals {in_use[key_id]} stored values: run `almoner keys reseal` first")
             else:
                 output.note(f"key {key_id} stays until the active one is a minute old: servers may still use it")
+        return 0
+
+    return with_database(options, action)
+
+
+def _list_signing(options: argparse.Namespace) -> int:
+    from service.clock import system_clock  # noqa: PLC0415 - slow: not for --help
+    from service.command.administration import with_database  # noqa: PLC0415
+    from service.crypto.signing_keys import current  # noqa: PLC0415
+
+    async def action(opened: Opened) -> int:
+        keys, now = opened.keyring.signing_keys, system_clock()
+        signing = current(keys, now)
+        rows: list[output.Row] = [
+            {
+                "kid": key.kid,
+                "algorithm": key.algorithm,
+                "state": "signs" if key is signing else _state(key, now),
+                "create_time": output.rfc3339(key.created),
+                "sign_time": output.rfc3339(key.signs_from),
+                "drop_time": None if key.published_until is None else output.rfc3339(key.published_until),
+            }
+            for key in keys
+        ]
+        output.rows(rows, _SIGNING_COLUMNS, as_json=options.json)
+        return 0
+
+    return with_database(options, action)
+
+
+def _state(key: SigningKey, now: int) -> str:
+    """Returns what a key does that does not sign."""
+    if key.published_until is None:
+        return "waits"
+    return "verifies" if now < key.published_until else "dropped"
+
+
+def _rotate_signing(options: argparse.Namespace) -> int:
+    from service.clock import SECOND, system_clock  # noqa: PLC0415 - slow: not for --help
+    from service.command.administration import record, with_database  # noqa: PLC0415
+    from service.crypto.signing_keys import current  # noqa: PLC0415
+
+    async def action(opened: Opened) -> int:
+        before = current(opened.keyring.signing_keys, system_clock())
+        added = opened.keyring.rotate_signing(
+            opened.settings.token_signing_algorithm,
+            system_clock,
+            delay=options.activate_in * SECOND,
+            overlap=options.overlap * SECOND,
+        )
+        await record(opened, "keyring.rotate_signing", {"signing_key": [before and before.kid, added.kid]})
+        print(
+            f"key {added.kid} ({added.algorithm}) is published now, and signs from {output.rfc3339(added.signs_from)}"
+        )
         return 0
 
     return with_database(options, action)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from typing_extensions import override
 
@@ -54,18 +54,34 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def add_actions(parser: CommandParser) -> Callable[[str, str, Callable[[argparse.Namespace], int]], CommandParser]:
-    """Gives a command actions, as in `almoner users create`.
+class AddAction(Protocol):
+    """Adds an action to a command."""
 
-    Returns:
-        What adds one: given its name, its help and what runs it, it returns the parser of its arguments.
-    """
+    def __call__(
+        self,
+        name: str,
+        help_text: str,
+        run: Callable[[argparse.Namespace], int],
+        settings: frozenset[str] = DATABASE,
+        /,
+    ) -> CommandParser:
+        """Returns the parser of the arguments of an action, given its name, its help, what runs it and its settings."""
+
+
+def add_actions(parser: CommandParser) -> AddAction:
+    """Gives a command actions, as in `almoner users create`, and returns what adds one."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    def add(name: str, help_text: str, run: Callable[[argparse.Namespace], int]) -> CommandParser:
+    def add(
+        name: str,
+        help_text: str,
+        run: Callable[[argparse.Namespace], int],
+        settings: frozenset[str] = DATABASE,
+        /,
+    ) -> CommandParser:
         action = actions.add_parser(name, help=help_text, description=help_text)
         action.set_defaults(run=run)
-        add_settings(action, DATABASE)
+        add_settings(action, settings)
         return action
 
     return add
@@ -111,11 +127,23 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 
 def duration(text: str) -> int:
-    """Reads a number with a unit: 90s, 15m, 12h or 30d. Returns seconds."""
+    """Reads a number with a unit: 90s, 15m, 12h or 30d. Returns seconds, at least one."""
+    seconds = duration_or_none(text)
+    if not seconds:
+        raise _no_duration(text)
+    return seconds
+
+
+def duration_or_none(text: str) -> int:
+    """Reads a duration that may be none at all: 0s. Returns seconds."""
     match = _DURATION.fullmatch(text)
-    if match is None or not int(match[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 30d")
+    if match is None:
+        raise _no_duration(text)
     return int(match[1]) * _UNITS[match[2]]
+
+
+def _no_duration(text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 30d")
 
 
 def _metavar(setting: Setting) -> str:

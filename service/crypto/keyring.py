@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sealing (AES-256-GCM) and digests (HMAC-SHA256) under the keys of one keyring file.
+"""Sealing (AES-256-GCM) and digests (HMAC-SHA256) under the keys of one keyring file, and the file's signing keys.
 
-Depends on keyring_file and cryptography. A keyring may be used from several threads.
+Depends on keyring_file, signing_keys and cryptography. A keyring may be used from several threads.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from service.clock import MINUTE
-from service.crypto import keyring_file
-from service.crypto.keyring_file import Contents, KeyringError
+from service.crypto import keyring_file, signing_keys
+from service.crypto.keyring_file import Contents, KeyringError, SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
     from service.clock import Clock
+    from service.crypto.keyring_file import SigningAlgorithm
 
 # A sealed value: version (1 byte), key id (4, big endian), nonce (12), ciphertext, tag (16).
 _VERSION: Final = b"\x01"
@@ -66,7 +67,7 @@ class Where(NamedTuple):
 class _Keys:
     """One version of the file, ready for use; never changed, only exchanged for another."""
 
-    __slots__ = ("active", "active_id", "active_prefix", "by_id", "root", "state")
+    __slots__ = ("active", "active_id", "active_prefix", "by_id", "root", "signing", "state")
 
     def __init__(self, contents: Contents, state: keyring_file.FileState) -> None:
         self.state = state
@@ -75,6 +76,7 @@ class _Keys:
         self.active_id = contents.active
         self.active = self.by_id[contents.active]
         self.active_prefix = sealed_prefix(contents.active)
+        self.signing = contents.signing_keys
 
 
 def sealed_prefix(key_id: int) -> bytes:
@@ -242,6 +244,75 @@ class Keyring:
             keyring_file.replace(self._path, msgspec.structs.replace(contents, keys=kept))
         self._reload()
         return frozenset(key.id for key in contents.keys) - frozenset(key.id for key in kept)
+
+    @property
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """The keys of access tokens, in the order in which they were made; the same tuple until the file changes."""
+        return self._current().signing
+
+    def ensure_signing_key(self, algorithm: SigningAlgorithm, clock: Clock) -> None:
+        """Makes the first signing key, unless there is one. Processes that do this at once end up with the same key.
+
+        Args:
+            algorithm: What it signs with.
+            clock: Read once nobody else changes the file.
+
+        Raises:
+            KeyringError: The file cannot be read or written.
+        """
+        if self.signing_keys:
+            return
+        with keyring_file.exclusive(self._path):
+            contents = keyring_file.read(self._path)
+            if not contents.signing_keys:
+                now = clock()
+                first = signing_keys.new_signing_key(algorithm, created=now, signs_from=now)
+                self._replace_signing_keys(contents, (first,))
+        self._reload()
+
+    def rotate_signing(self, algorithm: SigningAlgorithm, clock: Clock, *, delay: int, overlap: int) -> SigningKey:
+        """Adds a signing key, published at once, which takes over later; drops the keys that have served their time.
+
+        Args:
+            algorithm: What it signs with.
+            clock: Read once nobody else changes the file.
+            delay: Microseconds until it signs, SHORTEST_DELAY at the least. The first key of all signs at once.
+            overlap: Microseconds that the keys before it stay published from then on.
+
+        Returns:
+            The new key.
+
+        Raises:
+            KeyringError: The file cannot be read or written.
+        """
+        with keyring_file.exclusive(self._path):
+            contents = keyring_file.read(self._path)
+            now = clock()
+            signs_from = now + max(delay, signing_keys.SHORTEST_DELAY) if contents.signing_keys else now
+            added = signing_keys.new_signing_key(algorithm, created=now, signs_from=signs_from)
+            self._replace_signing_keys(
+                contents, signing_keys.succeeded(contents.signing_keys, added, now=now, overlap=overlap)
+            )
+        self._reload()
+        return added
+
+    def drop_signing_keys(self, clock: Clock) -> None:
+        """Removes the signing keys that are published no longer from the file, if there are any.
+
+        Raises:
+            KeyringError: The file cannot be read or written.
+        """
+        if len(signing_keys.published(self.signing_keys, clock())) == len(self.signing_keys):
+            return
+        with keyring_file.exclusive(self._path):
+            contents = keyring_file.read(self._path)
+            kept = signing_keys.published(contents.signing_keys, clock())
+            if kept != contents.signing_keys:
+                self._replace_signing_keys(contents, kept)
+        self._reload()
+
+    def _replace_signing_keys(self, contents: Contents, keys: tuple[SigningKey, ...]) -> None:
+        keyring_file.replace(self._path, msgspec.structs.replace(contents, signing_keys=keys))
 
     def _current(self) -> _Keys:
         now = self._monotonic()

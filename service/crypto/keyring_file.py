@@ -11,7 +11,7 @@ import os
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,11 @@ KEY_BYTES: Final = 32
 
 _KeyBytes = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 _KeyId = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+# A JWK thumbprint: 32 bytes in base64url.
+_Kid = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
+
+SigningAlgorithm: TypeAlias = Literal["ES256", "RS256", "EdDSA"]
+"""`alg` of the tokens that a key signs (RFC 7518, section 3.1; RFC 8037, section 3.1, with Ed25519)."""
 
 
 class KeyringError(Exception):
@@ -39,16 +44,46 @@ class SealingKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"SealingKey(id={self.id}, created={self.created})"
 
 
-class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file holds: the root key of all digests, which never changes, and the sealing keys."""
+class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One private key that signs access tokens. Times are in epoch microseconds.
+
+    Attributes:
+        kid: Its name in tokens and in the published set: the thumbprint of RFC 7638.
+        algorithm: The only one that it is used with.
+        private_key: PKCS #8, DER.
+        created: When it was made, and published.
+        signs_from: When it begins to sign, in place of the keys before it.
+        published_until: When it is dropped from the published set; None as long as no newer key is there.
+    """
+
+    kid: _Kid
+    algorithm: SigningAlgorithm
+    private_key: bytes
+    created: int
+    signs_from: int
+    published_until: int | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"SigningKey(kid={self.kid!r}, algorithm={self.algorithm!r}, created={self.created}, "
+            f"signs_from={self.signs_from}, published_until={self.published_until})"
+        )
+
+
+class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the file holds: the root key of all digests, which never changes, sealing keys, and signing keys.
+
+    Signing keys are in the order in which they were made. A file from before there were any has none.
+    """
 
     version: Literal[1]
     root: _KeyBytes
     active: _KeyId
     keys: tuple[SealingKey, ...]
+    signing_keys: tuple[SigningKey, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Contents(active={self.active}, keys={self.keys!r})"
+        return f"Contents(active={self.active}, keys={self.keys!r}, signing_keys={self.signing_keys!r})"
 
 
 class FileState(NamedTuple):
@@ -99,6 +134,9 @@ def read(path: Path) -> Contents:
         raise KeyringError(f"keyring {path} is malformed: two keys have the same id")
     if contents.active not in ids:
         raise KeyringError(f"keyring {path} is malformed: there is no key {contents.active}, the active one")
+    kids = {key.kid for key in contents.signing_keys}
+    if len(kids) != len(contents.signing_keys):
+        raise KeyringError(f"keyring {path} is malformed: two signing keys have the same kid")
     return contents
 
 

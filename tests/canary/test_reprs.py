@@ -15,6 +15,7 @@ import pytest
 import gateway
 import service
 from service.crypto.keyring import Keyring
+from service.crypto.signing import TokenSigner
 from service.settings import load_settings
 from tests.canary.marks import found_in, new_mark
 
@@ -29,6 +30,7 @@ SECRETS = {
     "authorization",
     "client_secret",
     "password",
+    "private_key",
     "refresh_token",
     "secret",
     "token",
@@ -83,6 +85,7 @@ def test_there_are_such_classes() -> None:
     names = {f"{kind.__module__}.{kind.__name__}" for kind in KINDS}
 
     assert {
+        "service.crypto.keyring_file.SigningKey",
         "service.profiles.rules.Draft",
         "service.profiles.rules.Tokens",
         "gateway.dialects.hdp.bodies.ProfileBody",
@@ -122,7 +125,12 @@ def texts_in(value: Any) -> Iterator[str]:
 def test_a_keyring_shows_no_key(tmp_path: Path) -> None:
     path = tmp_path / "keyring.json"
     keyring = Keyring.open_or_create(path, lambda: 1)
+    keyring.ensure_signing_key("ES256", lambda: 1)
+    signer = TokenSigner(keyring)
+    signer.sign({"exp": 60}, 1)
     keys = [text for text in texts_in(msgspec.json.decode(path.read_bytes())) if len(text) > 40]
 
     assert keys
-    assert [key for key in keys if found_in(f"{keyring!r} {keyring!s}".encode(), [key])] == []
+    shown = f"{keyring!r} {keyring!s} {keyring.signing_keys} {signer!r} {list(signer._ready.values())}"
+    kid = keyring.signing_keys[0].kid
+    assert [key for key in keys if key != kid and found_in(shown.encode(), [key])] == []

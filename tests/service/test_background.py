@@ -9,10 +9,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service import background
 from service.clock import HOUR, system_clock
+from service.crypto.keyring import Keyring
 from tests.refusals import refusal_of
 from tests.resilience.wire import wired
 from tests.running import running, running_on
@@ -128,6 +130,44 @@ async def test_events_are_sealed_without_being_asked(almoner: Almoner) -> None:
 
     await until(all_sealed)
     assert (await trail.verify()).events == 4
+
+
+async def test_a_signing_key_leaves_the_file_when_it_is_published_no_longer(
+    sqlite_template: SqliteTemplate, tmp_path: Path
+) -> None:
+    ahead = [0]
+    async with running(sqlite_template, tmp_path, clock=lambda: system_clock() + ahead[0]) as almoner:
+        keyring = almoner.service.keyring
+        added = keyring.rotate_signing("ES256", almoner.service.clock, delay=0, overlap=HOUR)
+        assert len(keyring.signing_keys) == 2
+        ahead[0] = 2 * HOUR
+
+        async def only_the_new_one() -> bool:
+            return Keyring.open(almoner.settings.keyring_file).signing_keys == (added,)
+
+        await until(only_the_new_one)
+
+
+async def test_a_keyring_that_is_away_ends_no_housekeeping(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
+    ahead = [0]
+    async with running(sqlite_template, tmp_path, clock=lambda: system_clock() + ahead[0]) as almoner:
+        path = almoner.settings.keyring_file
+        added = almoner.service.keyring.rotate_signing("ES256", almoner.service.clock, delay=0, overlap=HOUR)
+        contents = path.read_bytes()
+        path.unlink()
+        with structlog.testing.capture_logs() as logs:
+            ahead[0] = 2 * HOUR
+
+            async def failed() -> bool:
+                return any(entry["event"] == "background.failed" for entry in logs)
+
+            await until(failed)
+        path.write_bytes(contents)
+
+        async def only_the_new_one() -> bool:
+            return Keyring.open(path).signing_keys == (added,)
+
+        await until(only_the_new_one)
 
 
 async def test_sealing_goes_on_after_the_database_was_away(postgres_template: PostgresTemplate, tmp_path: Path) -> None:

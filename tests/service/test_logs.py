@@ -177,6 +177,9 @@ def test_a_secret_that_is_not_there_is_shown_as_such() -> None:
         ("basic dXNlcjpwYXNz== refused", f"basic {logs.REDACTED} refused"),
         ("no Bearer here", f"no Bearer {logs.REDACTED}"),
         ("almoner_ is a prefix", "almoner_ is a prefix"),
+        ("token eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln-_ refused", f"token {logs.REDACTED} refused"),
+        ("token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln", f"token={logs.REDACTED}"),
+        ("eyJ is how a JWT begins", "eyJ is how a JWT begins"),
     ],
 )
 def test_a_credential_inside_a_text_is_redacted(text: str, logged: str) -> None:

@@ -273,6 +273,22 @@ class TestRefusals:
             load_settings({"bogus": 1})
 
 
+class TestTokenSigningAlgorithm:
+    def test_the_default_is_an_elliptic_curve(self) -> None:
+        assert load_settings({}).token_signing_algorithm == "ES256"
+
+    @pytest.mark.parametrize("given", ["EdDSA", "eddsa", "EDDSA"])
+    def test_it_is_spelt_as_registered_however_it_is_given(self, given: str) -> None:
+        assert load_settings({"token_signing_algorithm": given}).token_signing_algorithm == "EdDSA"
+
+    @pytest.mark.parametrize("given", ["none", "HS256", "ES384", "Ed25519"])
+    def test_another_one_is_refused(self, given: str) -> None:
+        refusal = _refusal(
+            "ALMONER_TOKEN_SIGNING_ALGORITHM", {"token_signing_algorithm": given}, "--token-signing-algorithm"
+        )
+        assert "'ES256', 'RS256' or 'EdDSA'" in refusal
+
+
 def test_no_text_of_the_settings_holds_a_secret() -> None:
     settings = load_settings(
         {

@@ -14,13 +14,16 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.clock import SECOND, system_clock
+from service.clock import HOUR, MINUTE, SECOND, system_clock
 from service.crypto import keyring_file
 from service.crypto.keyring import LOOK_INTERVAL, SETTLING, Keyring, UnsealError, Where, key_id_of, sealed_prefix
 from service.crypto.keyring_file import KeyringError
+from service.crypto.signing_keys import SHORTEST_DELAY
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from service.crypto.keyring_file import SigningAlgorithm
 
 HERE = Where("profiles", "access_token", 7)
 START = 1_700_000_000 * SECOND
@@ -330,40 +333,172 @@ class TestFile:
 
     def test_no_text_of_it_shows_a_key(self, path: Path) -> None:
         keyring = Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
         contents = keyring_file.read(path)
-        texts = [f(each) for f in (repr, str) for each in (keyring, keyring._keys, contents, *contents.keys)]
-        for key in (contents.root, *(key.key for key in contents.keys)):
+        shown = (keyring, keyring._keys, contents, *contents.keys, *contents.signing_keys)
+        texts = [f(each) for f in (repr, str) for each in shown]
+        keys = (key.key for key in contents.keys)
+        for key in (contents.root, *keys, *(key.private_key for key in contents.signing_keys)):
             for form in (repr(key), key.hex(), base64.b64encode(key).decode()):
                 assert not [text for text in texts if form in text]
 
     def test_processes_that_start_at_once_get_one_keyring(self, tmp_path: Path) -> None:
-        program = (
-            "import sys; from pathlib import Path\n"
-            "from service.clock import system_clock\n"
-            "from service.crypto.keyring import Keyring\n"
-            "print('ready', flush=True); sys.stdin.readline()\n"
-            "print(Keyring.open_or_create(Path(sys.argv[1]), system_clock).fingerprint)\n"
+        path = tmp_path / "new" / "keyring.json"
+        fingerprints = _at_once(path, "Keyring.open_or_create(path, system_clock).fingerprint")
+        assert len(set(fingerprints)) == 1
+        assert list(path.parent.iterdir()) == [path]
+
+
+class TestSigningKeys:
+    def test_a_new_keyring_has_none_until_one_is_wanted(self, path: Path) -> None:
+        assert Keyring.open(path).signing_keys == ()
+        assert "signing_keys" not in json.loads(path.read_text())
+
+    @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+    def test_the_first_signs_at_once(self, path: Path, algorithm: SigningAlgorithm) -> None:
+        keyring = Keyring.open(path)
+        keyring.ensure_signing_key(algorithm, lambda: START)
+        (key,) = keyring.signing_keys
+        assert (key.algorithm, key.created, key.signs_from, key.published_until) == (algorithm, START, START, None)
+
+    def test_there_is_only_one_first(self, path: Path) -> None:
+        one, other = Keyring.open(path), Keyring(path, monotonic=Seconds())
+        one.ensure_signing_key("ES256", lambda: START)
+        other.ensure_signing_key("RS256", lambda: START + SECOND)
+        assert one.signing_keys == other.signing_keys
+
+    def test_processes_that_start_at_once_get_one_key(self, path: Path) -> None:
+        made = "[keyring.ensure_signing_key('ES256', system_clock), keyring.signing_keys[0].kid, len(keyring.signing_keys)]"
+        assert len(set(_at_once(path, made))) == 1
+        assert len(Keyring.open(path).signing_keys) == 1
+
+    def test_processes_that_rotate_at_once_all_count(self, path: Path) -> None:
+        Keyring.open(path).ensure_signing_key("ES256", lambda: START)
+        added = _at_once(path, "keyring.rotate_signing('ES256', system_clock, delay=600_000_000, overlap=1).kid")
+        first, *others = Keyring.open(path).signing_keys
+        assert sorted(key.kid for key in others) == sorted(kid.strip() for kid in added)
+        assert [key.published_until is None for key in (first, *others)] == [False] * len(others) + [True]
+        times = [key.signs_from for key in (first, *others)]
+        assert times == sorted(times)
+
+    def test_a_rotation_on_an_old_file_makes_a_key_that_signs_at_once(self, path: Path) -> None:
+        keyring = Keyring.open(path)
+        added = keyring.rotate_signing("EdDSA", lambda: START, delay=MINUTE, overlap=0)
+        assert keyring.signing_keys == (added,)
+        assert added.signs_from == START
+
+    @pytest.mark.parametrize(
+        ("delay", "kept"), [(0, SHORTEST_DELAY), (SHORTEST_DELAY, SHORTEST_DELAY), (MINUTE, MINUTE)]
+    )
+    def test_a_new_key_signs_no_sooner_than_every_process_knows_it(self, path: Path, delay: int, kept: int) -> None:
+        keyring = Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
+        added = keyring.rotate_signing("ES256", lambda: START, delay=delay, overlap=HOUR)
+        assert added.signs_from == START + kept
+        assert [key.published_until for key in keyring.signing_keys] == [START + kept + HOUR, None]
+        assert SHORTEST_DELAY > LOOK_INTERVAL * SECOND
+
+    def test_the_file_loses_a_key_with_its_publication(self, path: Path) -> None:
+        keyring, other = Keyring.open(path), Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
+        added = keyring.rotate_signing("ES256", lambda: START, delay=MINUTE, overlap=HOUR)
+        before = path.read_bytes()
+        keyring.drop_signing_keys(lambda: START + MINUTE + HOUR - 1)
+        assert path.read_bytes() == before
+        keyring.drop_signing_keys(lambda: START + MINUTE + HOUR)
+        other.drop_signing_keys(lambda: START + MINUTE + HOUR)
+        assert keyring.signing_keys == Keyring.open(path).signing_keys == (added,)
+
+    def test_changes_of_sealing_keys_leave_them_as_they_are(self, path: Path) -> None:
+        keyring = Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
+        before = keyring.signing_keys
+        keyring.rotate(lambda: START)
+        keyring.prune((), lambda: START + SETTLING)
+        assert keyring.signing_keys == before
+        assert keyring.key_ids == {2}
+
+    def test_changes_of_them_leave_what_is_sealed_as_it_is(self, path: Path) -> None:
+        keyring = Keyring.open(path)
+        sealed, digest = keyring.seal("secret", HERE), keyring.digest("api-token", b"token")
+        keyring.rotate_signing("ES256", lambda: START, delay=0, overlap=0)
+        keyring.rotate_signing("ES256", lambda: START, delay=0, overlap=0)
+        assert Keyring.open(path).unseal_text(sealed, HERE) == "secret"
+        assert keyring.digest("api-token", b"token") == digest
+
+    def test_the_file_stays_for_its_owner_alone(self, path: Path) -> None:
+        keyring = Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
+        keyring.rotate_signing("ES256", lambda: START, delay=0, overlap=0)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_the_same_tuple_is_given_until_the_file_changes(self, path: Path) -> None:
+        keyring = Keyring.open(path)
+        keyring.ensure_signing_key("ES256", lambda: START)
+        before = keyring.signing_keys
+        assert keyring.signing_keys is before
+        keyring.rotate_signing("ES256", lambda: START, delay=0, overlap=0)
+        assert keyring.signing_keys is not before
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("kid", "short"),
+            ("kid", "a" * 42 + "/"),
+            ("kid", "a" * 43 + "\n"),
+            ("algorithm", "HS256"),
+            ("algorithm", "none"),
+            ("private_key", "not base64!"),
+            ("signs_from", None),
+            ("published_until", "later"),
+            ("unknown", 1),
+        ],
+    )
+    def test_a_malformed_one_is_named_and_not_quoted(self, path: Path, member: str, value: object) -> None:
+        Keyring.open(path).ensure_signing_key("ES256", lambda: START)
+        contents = json.loads(path.read_text())
+        (key,) = contents["signing_keys"]
+        path.write_text(json.dumps(contents | {"signing_keys": [key | {member: value}]}))
+        with pytest.raises(KeyringError) as raised:
+            Keyring.open(path)
+        assert f"keyring {path} is malformed" in str(raised.value)
+        assert key["private_key"] not in str(raised.value)
+
+    def test_two_with_the_same_kid_are_malformed(self, path: Path) -> None:
+        Keyring.open(path).ensure_signing_key("ES256", lambda: START)
+        contents = json.loads(path.read_text())
+        path.write_text(json.dumps(contents | {"signing_keys": contents["signing_keys"] * 2}))
+        with pytest.raises(KeyringError, match="two signing keys have the same kid"):
+            Keyring.open(path)
+
+
+def _at_once(path: Path, expression: str) -> list[str]:
+    """Returns what the expression is in each of several processes that compute it at the same moment."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from service.clock import system_clock\n"
+        "from service.crypto import jose\n"
+        "from service.crypto.keyring import Keyring\n"
+        "path = Path(sys.argv[1]); keyring = Keyring.open(path) if path.exists() else None\n"
+        f"print('ready', flush=True); sys.stdin.readline(); print({expression})\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, str(tmp_path / "new" / "keyring.json")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(5)
-        ]
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        fingerprints = {process.communicate()[0] for process in processes}
-        assert [process.returncode for process in processes] == [0] * len(processes)
-        assert len(fingerprints) == 1
-        assert [each.name for each in (tmp_path / "new").iterdir()] == ["keyring.json"]
+        for _ in range(5)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    shown = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return shown
 
 
 def _texts(where: Where) -> tuple[str, str, str]:
