@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs beside the calls: the health that follows the database, the audit chain, and housekeeping."""
+"""What runs beside the calls: the health that follows the database, the audit chain, the uses of secrets, housekeeping."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from grpc_health.v1._async import HealthServicer
 
+    from service.applications.secret_uses import SecretUses
     from service.clock import Clock
     from service.crypto.keyring import Keyring
     from service.storage.store import Store, Tx
@@ -37,6 +38,9 @@ HEALTH_TIMEOUT: Final = 2.0
 
 SEAL_INTERVAL: Final = 1.0
 """Seconds between two rounds of sealing audit events."""
+
+USES_INTERVAL: Final = 30.0
+"""Seconds between two rounds of writing when secrets of clients were last used."""
 
 TIDY_INTERVAL: Final = 600.0
 """Seconds between two rounds of housekeeping."""
@@ -55,6 +59,7 @@ class Background:
         keyring: Keyring,
         clock: Clock,
         health: HealthServicer,
+        uses: SecretUses,
         keep_replies: int,
         keep_grants: int,
     ) -> None:
@@ -65,6 +70,7 @@ class Background:
             keyring: Keys of the audit chain, and those that sign tokens.
             clock: The time.
             health: What is told whether the database answers.
+            uses: Of secrets, which are written now and then.
             keep_replies: Hours for which a request id is remembered.
             keep_grants: Hours for which a grant is kept after its end.
         """
@@ -72,6 +78,7 @@ class Background:
         self._keyring = keyring
         self._clock = clock
         self._health = health
+        self._uses = uses
         self._keep_replies = keep_replies * HOUR
         self._keep_grants = keep_grants * HOUR
         self._tasks: list[asyncio.Task[None]] = []
@@ -82,16 +89,18 @@ class Background:
         self._tasks = [
             asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
             asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
+            asyncio.create_task(_every(USES_INTERVAL, self._uses.write)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._drop_signing_keys)),
         ]
 
     async def stop(self) -> None:
-        """Ends the tasks."""
+        """Ends the tasks, and writes what was noted last."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await _attempt(self._uses.write)
 
     async def seal(self) -> None:
         """Covers every committed audit event with a seal."""
@@ -135,7 +144,11 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     """Repeats work for ever. A database or a keyring that is away or ill ends nothing: the next round may find it well."""
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await work()
-        except (StorageUnavailable, SQLAlchemyError, KeyringError) as error:
-            _LOG.warning("background.failed", work=getattr(work, "__name__", "work"), error=type(error).__name__)
+        await _attempt(work)
+
+
+async def _attempt(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except (StorageUnavailable, SQLAlchemyError, KeyringError) as error:
+        _LOG.warning("background.failed", work=getattr(work, "__name__", "work"), error=type(error).__name__)

@@ -60,6 +60,10 @@ class Reason(StrEnum):
     SLOW_DOWN = "SLOW_DOWN"
     AUTHORIZATION_DENIED = "AUTHORIZATION_DENIED"
     DEVICE_CODE_EXPIRED = "DEVICE_CODE_EXPIRED"
+    SECRET_NOT_FOUND = "SECRET_NOT_FOUND"  # noqa: S105 - the name of an error
+    SECRET_ROTATION_REFUSED = "SECRET_ROTATION_REFUSED"  # noqa: S105 - the name of an error
+    SECRET_LIMIT = "SECRET_LIMIT"  # noqa: S105 - the name of an error
+    MEMBERSHIP_NOT_FOUND = "MEMBERSHIP_NOT_FOUND"
 
 
 class Violation(NamedTuple):

@@ -26,7 +26,9 @@ from almoner.v1 import (
     token_service_pb2_grpc,
 )
 from service.access.authentication import Authenticator
+from service.access.signed_tokens import SignedTokens
 from service.applications.rpc import ApplicationServicer
+from service.applications.secret_uses import SecretUses
 from service.applications.secrets import ClientAuthenticator
 from service.background import Background
 from service.clock import Clock, system_clock
@@ -35,6 +37,7 @@ from service.crypto.keyring import Keyring
 from service.crypto.keyring_file import KeyringError
 from service.crypto.passwords import PasswordHasher
 from service.crypto.shared_checks import SharedChecks
+from service.crypto.signing import TokenSigner
 from service.crypto.tokens import new_api_token
 from service.directory.bootstrap import FirstCredentials, bootstrap, is_empty
 from service.directory.logins import DirectoryLogins
@@ -98,12 +101,16 @@ class Service:
         self.clock = clock
         self.passwords = PasswordHasher(waiting=settings.password_checks_waiting)
         self.health = HealthServicer()
+        checks = SharedChecks(self.passwords)
+        signer = TokenSigner(keyring)
+        tokens = SignedTokens(signer, issuer=settings.token_issuer, audience=settings.token_audience)
         authenticator = Authenticator(
             store=store,
             logins=DirectoryLogins(),
             keyring=keyring,
-            checks=SharedChecks(self.passwords),
+            checks=checks,
             cache=CredentialCache(clock),
+            tokens=tokens,
             clock=clock,
         )
         self._outgoing = Outgoing(
@@ -119,11 +126,18 @@ class Service:
             interceptors.ValidationInterceptor(),
         )
         self._units = Units(store, keyring, clock)
+        uses = SecretUses(store)
+        clients = ClientAuthenticator(
+            store=store, keyring=keyring, checks=checks, cache=CredentialCache(clock), uses=uses, clock=clock
+        )
+        self._applications = ApplicationServicer(self._units, passwords=self.passwords, clients=clients, uses=uses)
         self._tokens = TokenServicer(
             units=self._units,
-            clients=ClientAuthenticator(store=store, keyring=keyring, passwords=self.passwords, clock=clock),
+            clients=clients,
             credentials=Credentials(store=store, authenticator=authenticator, issuers=self._issuers, clock=clock),
             find_caller=authentication.caller_of,
+            signer=signer,
+            tokens=tokens,
             clock=clock,
         )
         self.background = Background(
@@ -131,6 +145,7 @@ class Service:
             keyring=keyring,
             clock=clock,
             health=self.health,
+            uses=uses,
             keep_replies=settings.request_id_retention,
             keep_grants=settings.grant_retention,
         )
@@ -214,9 +229,7 @@ class Service:
     def _add_servicers(self, server: grpc.aio.Server | LocalChannel) -> None:
         to = cast("Any", server)
         profile_service_pb2_grpc.add_ProfileServiceServicer_to_server(ProfileServicer(self._units), to)
-        application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(
-            ApplicationServicer(self._units, self.passwords), to
-        )
+        application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(self._applications, to)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryServicer(self._units, self.passwords), to
         )

@@ -39,6 +39,9 @@ _KUBERNETES_NAME: Final = re.compile(
 _KUBERNETES_PORT: Final = re.compile(r"(tcp|udp|sctp)://.+")
 
 
+_TOKEN_PARTY: Final = re.compile(r"[!-~]{1,512}")
+
+
 class SettingsError(Exception):
     """A setting cannot be used. The message is one line that names it."""
 
@@ -102,6 +105,22 @@ def _checked_token(token: SecretStr) -> SecretStr:
     if not all("!" <= character <= "~" for character in text):
         raise ValueError("may have visible ASCII characters only, as it is sent in a header")
     return token
+
+
+def _checked_issuer(issuer: str) -> str:
+    # RFC 8414, section 2: metadata and keys are looked for below it.
+    parts = urlsplit(issuer)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or not _TOKEN_PARTY.fullmatch(issuer):
+        raise ValueError("is not an http or https URL")
+    if "?" in issuer or "#" in issuer:
+        raise ValueError("has a query or a fragment")
+    return issuer
+
+
+def _checked_audience(audience: str) -> str:
+    if not _TOKEN_PARTY.fullmatch(audience):
+        raise ValueError("is not 1 to 512 visible ASCII characters")
+    return audience
 
 
 def _expanded(path: Path) -> Path:
@@ -286,6 +305,16 @@ class Settings(BaseSettings):
         default="ES256",
         description="Algorithm of the keys that sign access tokens; the next `almoner keys rotate-signing` takes it up.",
     )
+    token_issuer: Annotated[str, AfterValidator(_checked_issuer)] = Field(
+        default_factory=lambda data: f"http://{data.get('rest_listen')}",
+        description="URL that the JWTs name as their issuer: the one under which clients reach the REST gateway. A change "
+        "ends those that were issued.",
+    )
+    token_audience: Annotated[str, AfterValidator(_checked_audience)] = Field(
+        default_factory=lambda data: str(data.get("token_issuer")),
+        description="Whom the JWTs are for, and what one must be for to be accepted here. A change ends those that were "
+        "issued.",
+    )
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -346,6 +375,8 @@ _DEFAULT_TEXTS: Final = {
     "service_ca_file": "none",
     "log_format": "json, or console on a terminal",
     "token_signing_algorithm": "ES256",
+    "token_issuer": "http://REST_LISTEN",
+    "token_audience": "TOKEN_ISSUER",
 }
 
 

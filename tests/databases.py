@@ -77,9 +77,9 @@ class SqliteTemplate:
         return SqliteTemplate(settings.data_dir)
 
 
-async def make_sqlite_template(directory: Path) -> SqliteTemplate:
+async def make_sqlite_template(directory: Path, **overrides: Any) -> SqliteTemplate:
     """Makes a database file and starts a service on it once."""
-    await _start_once(settings_for(directory))
+    await _start_once(settings_for(directory, **overrides))
     return SqliteTemplate(directory)
 
 

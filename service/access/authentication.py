@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is calling: Basic (RFC 7617) and Bearer (RFC 6750) credentials, checked against the directory.
 
-A bearer token is an API token of a user, or an access token that was issued to a client application for them.
+A bearer token is an API token of a user, an access token that was issued to a client application for them, or a JWT
+that was issued to a client application for itself or to a user for an API token.
 
 The stored half of a login is asked for at every request, so a user who is locked, changed or deleted is so at once and
 on every replica. What is remembered here is only that a password fitted a digest.
@@ -15,10 +16,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from service.access.signed_tokens import ClientToken
 from service.errors import Reason, Unauthenticated
 
 if TYPE_CHECKING:
     from service.access.caller import Caller
+    from service.access.signed_tokens import SignedTokens, UserToken
     from service.clock import Clock
     from service.crypto.credential_cache import CredentialCache
     from service.crypto.keyring import Keyring
@@ -29,6 +32,7 @@ API_TOKEN_DIGEST = "api-token"  # noqa: S105 - the purpose of a digest
 ACCESS_TOKEN_DIGEST = "access-token"  # noqa: S105 - the purpose of a digest
 _ACCESS_TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64, which no generated API token is."""
+DOTS_OF_JWT: Final = 2
 MOST_CREDENTIALS = 8192
 """Characters of an authorization header at the most."""
 
@@ -38,7 +42,8 @@ class Login:
     """What is stored about a credential's user.
 
     Attributes:
-        caller: The user with all they hold, or all that the scopes of their access token allow of it.
+        caller: The user with all they hold, or all that the scopes of their access token allow of it; or the client
+            application with what it was given in the organization of its token.
         allowed: Whether user and organization are active.
         expires: When the credential ends, epoch microseconds; 0: never.
         password_digest: argon2id digest; empty: no login by password.
@@ -67,6 +72,14 @@ class Logins(Protocol):
         """Finds the login of the user of an access token that is not revoked, limited to its scopes; see above."""
         ...
 
+    def by_client_token(self, tx: Tx, token: ClientToken) -> Login | None:
+        """Finds the login of a client application in an organization, limited to what its token carries."""
+        ...
+
+    def by_user_token(self, tx: Tx, token: UserToken) -> Login | None:
+        """Finds the login of the user of an API token that was changed for a JWT; `expires` is the API token's."""
+        ...
+
 
 class Authenticator:
     """Turns an `authorization` value into a caller."""
@@ -79,6 +92,7 @@ class Authenticator:
         keyring: Keyring,
         checks: SharedChecks,
         cache: CredentialCache,
+        tokens: SignedTokens,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -86,6 +100,7 @@ class Authenticator:
         self._keyring = keyring
         self._checks = checks
         self._cache = cache
+        self._tokens = tokens
         self._clock = clock
 
     async def authenticate(self, authorization: str) -> Caller:
@@ -147,17 +162,26 @@ class Authenticator:
         return self._let_in(login)
 
     async def _by_token(self, token: str) -> Caller:
-        login = await self._store.read(lambda tx: self._find_by_token(tx, token))
+        signed = self._tokens.read(token, self._clock()) if token.count(".") == DOTS_OF_JWT else None
+        if signed is not None:
+            login = await self._store.read(lambda tx: self._find_by_signed(tx, signed))
+        else:
+            login = await self._store.read(lambda tx: self._find_by_token(tx, token))
         if login is None:
             raise _invalid()
         return self._let_in(login)
+
+    def _find_by_signed(self, tx: Tx, token: ClientToken | UserToken) -> Login | None:
+        if isinstance(token, ClientToken):
+            return self._logins.by_client_token(tx, token)
+        return self._logins.by_user_token(tx, token)
 
     def _find_by_token(self, tx: Tx, token: str) -> Login | None:
         data = token.encode("utf-8", "surrogateescape")
         login = None
         if _ACCESS_TOKEN_FORM.fullmatch(token):
             login = self._logins.by_access_token(tx, self._keyring.digest(ACCESS_TOKEN_DIGEST, data))
-        # An API token that an operator has chosen may have the other's form.
+        # An API token that an operator has chosen may have the form of any other.
         return login or self._logins.by_api_token(tx, self._keyring.digest(API_TOKEN_DIGEST, data))
 
     def _let_in(self, login: Login) -> Caller:

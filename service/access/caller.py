@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The caller of one request: a user, what they may do where, and whom they act for."""
+"""The caller of one request: a user or a client application, what they may do where, and whom they act for."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class Caller:
         actor: The user who authenticated, where that is another one who acts on behalf of this one.
         scopes: Scopes of the access token that was shown, which limit what is held (`service.access.scopes.limited`);
             None: a password or an API token was.
+        application: Number of the client application that this user is; 0: it is a person.
     """
 
     user_id: int
@@ -63,6 +64,7 @@ class Caller:
     held_in: tuple[Held, ...]
     actor: Caller | None = None
     scopes: frozenset[str] | None = None
+    application: int = 0
 
     def holds(self, organization: int, application: int = 0) -> Permissions:
         """Returns all that the caller may do in an organization, and on one application of it."""

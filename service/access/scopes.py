@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from service.access import organization_roles
 from service.access.caller import SERVER, SYSTEM, Held, PlaceKind
 from service.access.permissions import ALL, NONE, Permission, Permissions
 
@@ -56,13 +57,17 @@ SCOPES: Final[Mapping[str, Permissions]] = {
 """What each scope allows. Passwords, API tokens, roles and access rules take `admin`."""
 
 KNOWN_SCOPES: Final = tuple(sorted(SCOPES))
-"""Every scope that means something to this server, or to a platform that takes its tokens."""
+"""Every scope that means something to this server, or to a platform that takes its tokens, and is no role."""
+
+_ROLES: Final = {
+    organization_roles.role_scope(role): permissions for role, permissions in organization_roles.ROLES.items()
+}
 
 
 @lru_cache(maxsize=4096)
 def allowed_by(scopes: frozenset[str]) -> Permissions:
     """Returns what scopes allow together. Unknown ones allow nothing here."""
-    return NONE.union(*(SCOPES.get(scope, NONE) for scope in scopes))
+    return NONE.union(*(SCOPES.get(scope) or _ROLES.get(scope, NONE) for scope in scopes))
 
 
 def limited(caller: Caller, scopes: frozenset[str] | None) -> Caller:

@@ -10,7 +10,7 @@ from service.applications import queries
 if TYPE_CHECKING:
     from service.storage.store import Tx
 
-Client: TypeAlias = queries.StoredApplication
+Client: TypeAlias = queries.PlainApplication
 """A client application as it is read, for other rooms."""
 
 

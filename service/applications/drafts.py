@@ -12,7 +12,7 @@ from service.applications.tables import ApplicationKind
 from service.errors import InvalidField, Violation
 
 if TYPE_CHECKING:
-    from service.applications.queries import StoredApplication
+    from service.applications.queries import PlainApplication
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Draft:
     """What a caller wants an application to be, or what it is. Empty members are unset.
 
     Lifetimes are microseconds. `kind` is 0 where the caller names none. `renewable` is None where the organization's
-    policy decides. A draft of a stored application has no `client_secret`.
+    policy decides, `secret_rotation_lifetime` where the server's default does. A draft of a stored application has no
+    `client_secret`.
     """
 
     kind: int = 0
@@ -41,6 +42,8 @@ class Draft:
     access_token_lifetime: int = 0
     grant_lifetime: int = 0
     renewable: bool | None = None
+    owner_only_secret_rotation: bool = False
+    secret_rotation_lifetime: int | None = None
 
     def __repr__(self) -> str:
         return f"Draft(name={self.name!r})"
@@ -64,6 +67,8 @@ OF_KIND: Final = {
             "access_token_lifetime",
             "grant_lifetime",
             "renewable",
+            "owner_only_secret_rotation",
+            "secret_rotation_lifetime",
         }
     ),
     ApplicationKind.PROVIDER: frozenset({"provider", "authorize_uri", "token_uri", "scope", "client_id", SECRET}),
@@ -74,12 +79,13 @@ MEMBERS: Final = SHARED.union(*OF_KIND.values())
 """Names of everything that can be changed: all but the kind."""
 
 _LISTS: Final = ("required_scopes", "allowed_scopes", "grant_types", "redirect_uris")
+_NOTHING: Final = Draft()
 _PLAIN: Final = tuple(field.name for field in fields(Draft) if field.name != SECRET)
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
-def draft_of(application: StoredApplication) -> Draft:
+def draft_of(application: PlainApplication) -> Draft:
     """Returns what a stored application says of itself."""
     return Draft(
         kind=application.kind,
@@ -99,12 +105,19 @@ def draft_of(application: StoredApplication) -> Draft:
         access_token_lifetime=application.access_token_lifetime,
         grant_lifetime=application.grant_lifetime,
         renewable=application.renewable,
+        owner_only_secret_rotation=application.owner_only_secret_rotation,
+        secret_rotation_lifetime=application.secret_rotation_lifetime,
     )
 
 
 def shown(draft: Draft) -> dict[str, object]:
     """Returns the members without the secret, for the audit trail."""
     return {name: getattr(draft, name) for name in _PLAIN}
+
+
+def stated(draft: Draft) -> dict[str, object]:
+    """Returns the members that are set, without the secret, for the audit trail of a new application."""
+    return {name: value for name, value in shown(draft).items() if value != getattr(_NOTHING, name)}
 
 
 def stored(draft: Draft) -> dict[str, object]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
@@ -14,7 +14,7 @@ from service.grants.tables import AccessRuleRow, GrantRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
 from service.storage.statements import one
-from service.storage.tables import table_of
+from service.storage.tables import constant, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from service.storage.store import Tx
 
 
-class StoredApplication(Protocol):
-    """An application as it is read: its row, and its secrets counted. Lists are JSON."""
+class PlainApplication(Protocol):
+    """An application as who hands out tokens reads it: its row. Lists are JSON."""
 
     number: int
     id: str
@@ -48,10 +48,18 @@ class StoredApplication(Protocol):
     access_token_lifetime: int
     grant_lifetime: int
     renewable: bool | None
-    secret_count: int
+    owner_only_secret_rotation: bool
+    secret_rotation_lifetime: int | None
     created: int
     updated: int
     revision: int
+
+
+class StoredApplication(PlainApplication, Protocol):
+    """An application as its owner reads it: also with what is known of its secrets, those that have ended too."""
+
+    secret_count: int
+    secret_last_used: int
 
 
 _APPLICATIONS = table_of(ApplicationRow)
@@ -68,9 +76,17 @@ _SECRET_COUNT = (
     .scalar_subquery()
     .label("secret_count")
 )
-_WHOLE = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id"), _SECRET_COUNT).join(
+_SECRET_LAST_USED = (
+    select(func.coalesce(func.max(_SECRETS.c.last_used), constant(0)))
+    .where(_SECRETS.c.application_number == _APPLICATIONS.c.number)
+    .correlate(_APPLICATIONS)
+    .scalar_subquery()
+    .label("secret_last_used")
+)
+_PLAIN = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id")).join(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _APPLICATIONS.c.organization
 )
+_WHOLE = _PLAIN.add_columns(_SECRET_COUNT, _SECRET_LAST_USED)
 _FIND_BY_NUMBER = _WHOLE.where(_APPLICATIONS.c.number == bindparam("key"))
 _FIND_BY_ID = _WHOLE.where(_APPLICATIONS.c.id == bindparam("key"))
 _NUMBER_OF = select(_APPLICATIONS.c.number).where(_APPLICATIONS.c.id == bindparam("id"))
@@ -80,7 +96,6 @@ _ORGANIZATIONS_OF = (
     .distinct()
 )
 _INSERT = insert(_APPLICATIONS).returning(_APPLICATIONS.c.number)
-_INSERT_SECRET = insert(_SECRETS).inline()
 _UPDATE = update(_APPLICATIONS).where(_APPLICATIONS.c.number == bindparam("application"))
 _DELETE = delete(_APPLICATIONS).where(_APPLICATIONS.c.number == bindparam("number"))
 _UNBIND = delete(_BINDINGS).where(
@@ -88,7 +103,11 @@ _UNBIND = delete(_BINDINGS).where(
 )
 _COUNT_RULES = select(func.count()).where(_RULES.c.application_number == bindparam("number"))
 _COUNT_GRANTS = select(func.count()).where(_GRANTS.c.application_number == bindparam("number"))
-_FIND_CLIENT = _FIND_BY_ID.where(_APPLICATIONS.c.kind == ApplicationKind.CLIENT.value)
+CLIENT: Final = _PLAIN.where(
+    _APPLICATIONS.c.id == bindparam("key"), _APPLICATIONS.c.kind == constant(ApplicationKind.CLIENT.value)
+)
+"""Selects a client application by its id, the parameter `key`, as a `PlainApplication`."""
+
 _FORGET_OWNER = update(_APPLICATIONS).where(_APPLICATIONS.c.owner_id == bindparam("user_id")).values(owner_id=0)
 
 # Roles can be bound to single applications: to whom they give the right to view, these are their own.
@@ -129,9 +148,9 @@ def find(tx: Tx, key: str | int) -> StoredApplication | None:
     return cast("StoredApplication | None", tx.execute(statement, {"key": key}).one_or_none())
 
 
-def find_client(tx: Tx, client_id: str) -> StoredApplication | None:
+def find_client(tx: Tx, client_id: str) -> PlainApplication | None:
     """Returns a client application by its id."""
-    return cast("StoredApplication | None", one(tx, object, _FIND_CLIENT, {"key": client_id}))
+    return cast("PlainApplication | None", one(tx, object, CLIENT, {"key": client_id}))
 
 
 def is_taken(tx: Tx, application_id: str) -> bool:
@@ -147,11 +166,6 @@ def organizations_of(tx: Tx, applications: Collection[int]) -> set[int]:
 def add(tx: Tx, values: Mapping[str, object]) -> int:
     """Inserts an application and returns its number."""
     return int(tx.execute(_INSERT, values).scalar_one())
-
-
-def add_secret(tx: Tx, values: Mapping[str, object]) -> None:
-    """Inserts a secret of a client application."""
-    tx.execute(_INSERT_SECRET, values)
 
 
 def change(tx: Tx, number: int, values: Mapping[str, object]) -> None:

@@ -4,39 +4,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.access.authorization import Target, authorize
 from service.access.permissions import Permission
-from service.applications import drafts, queries
+from service.applications import drafts, memberships, queries, rotation
+from service.applications.reading import get, require_client, wrong_kind
 from service.applications.tables import ApplicationKind
+from service.applications.targets import KNOWN_TO, application_target
 from service.audit import rules as audit
 from service.crypto.keyring import Where
-from service.crypto.tokens import new_client_secret, new_uuid
-from service.directory.scopes import (
-    EVERY_ORGANIZATION,
-    ORGANIZATION,
-    OWN,
-    number_of,
-    organization_not_found,
-    scope_of,
-)
-from service.errors import AlreadyExists, FailedPrecondition, InvalidField, NotFound, Reason, Violation
+from service.crypto.tokens import new_uuid
+from service.directory import service_accounts
+from service.directory.scopes import number_of, organization_not_found
+from service.errors import AlreadyExists, FailedPrecondition, InvalidField, Reason, Violation
 from service.etags import require_etag
-from service.listing.listing import PageContext, Scope
 from service.profiles import rules as profiles
 
 if TYPE_CHECKING:
     from service.applications.drafts import Draft
     from service.applications.queries import StoredApplication
-    from service.listing.listing import Page, PageQuery
     from service.work import Work
-
-CLIENT_SECRET_DIGEST: Final = "client-secret"  # noqa: S105 - the purpose of a digest
-
-_REACH: Final = frozenset(
-    {Permission.APPLICATIONS_VIEW, Permission.APPLICATIONS_MANAGE, Permission.APPLICATIONS_UPDATE}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,51 +53,6 @@ class Created(NamedTuple):
         return f"Created(application={self.application.number})"
 
 
-def get(
-    work: Work,
-    key: str | int,
-    needed: Permission = Permission.APPLICATIONS_VIEW,
-    *,
-    instead: Permission | None = None,
-) -> StoredApplication:
-    """Returns an application, by id or number, that the caller may do something with.
-
-    Args:
-        work: The unit of work.
-        key: Its id or number.
-        needed: What it takes.
-        instead: What is as good.
-
-    Raises:
-        PermissionDenied: the permission is missing.
-        NotFound: there is no such application for the caller.
-    """
-    application = queries.find(work.tx, key)
-    missing = NotFound(Reason.APPLICATION_NOT_FOUND, f"there is no application {key}", metadata={"id": str(key)})
-    authorize(work.caller, needed, _target_of(application) if application else None, missing, instead=instead)
-    if application is None:
-        raise missing
-    return application
-
-
-def page(work: Work, organization_id: str, query: PageQuery) -> Page[StoredApplication]:
-    """Returns a page of the applications that the caller may view.
-
-    Args:
-        work: The unit of work.
-        organization_id: See `scope_of`.
-        query: The members of a List request.
-
-    Raises:
-        PermissionDenied: APPLICATIONS_VIEW is missing.
-        NotFound: there is no such organization for the caller.
-        Invalid: the query is not one of this list.
-    """
-    context = PageContext(organization_id, str(work.caller.user_id))
-    scope = _scope(work, organization_id)
-    return queries.APPLICATIONS.page(work.tx, work.keyring, query, scope=scope, context=context)
-
-
 def reveal(work: Work, application: StoredApplication) -> str:
     """Returns the client secret of a provider registration, or the empty string where there is none.
 
@@ -118,7 +61,7 @@ def reveal(work: Work, application: StoredApplication) -> str:
     Raises:
         PermissionDenied: APPLICATIONS_REVEAL is missing.
     """
-    authorize(work.caller, Permission.APPLICATIONS_REVEAL, _target_of(application), None)
+    authorize(work.caller, Permission.APPLICATIONS_REVEAL, application_target(application), None)
     audit.record(work, "application.reveal", f"applications/{application.number}", application.organization)
     if application.client_secret is None:
         return ""
@@ -144,7 +87,7 @@ def create(work: Work, organization_id: str, application_id: str, draft: Draft, 
     caller = work.caller
     organization = number_of(work, organization_id) if organization_id else caller.organization
     # An organization exists for whoever belongs to it or holds anything in it.
-    place = Target(organization, (caller.user_id,), _REACH) if organization else None
+    place = Target(organization, (caller.user_id,), KNOWN_TO) if organization else None
     authorize(caller, Permission.APPLICATIONS_MANAGE, place, organization_not_found(organization_id))
     drafts.check(draft)
     _check_secret(draft, secret)
@@ -167,10 +110,10 @@ def create(work: Work, organization_id: str, application_id: str, draft: Draft, 
             "revision": 1,
         },
     )
-    changes = audit.stated(drafts.shown(draft))
+    changes = audit.differences({}, drafts.stated(draft))
     generated = ""
     if draft.kind == ApplicationKind.CLIENT and not secret.public:
-        generated = _add_secret(work, number, secret.digest)
+        generated = rotation.add(work, number, secret.digest).client_secret
         changes["secret"] = "generated" if generated else "chosen"
     if draft.client_secret:
         # A sealed value is bound to its row, whose number is known only now.
@@ -180,7 +123,9 @@ def create(work: Work, organization_id: str, application_id: str, draft: Draft, 
     return Created(_stored(work, number), generated)
 
 
-def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], etag: str) -> StoredApplication:
+def update(
+    work: Work, key: str | int, draft: Draft, members: frozenset[str], etag: str, *, secret_digest: str = ""
+) -> StoredApplication:
     """Changes the named members of an application to what the draft has.
 
     Args:
@@ -189,12 +134,15 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
         draft: The new values.
         members: Which of `drafts.MEMBERS` to take from the draft; all of them: those of the application's kind.
         etag: What the application must still be; see `require_etag`.
+        secret_digest: argon2id digest of the secret that is to be the only one of a client application; empty: those
+            that it has stay.
 
     Raises:
-        PermissionDenied: APPLICATIONS_UPDATE is missing, and APPLICATIONS_MANAGE too.
+        PermissionDenied: APPLICATIONS_UPDATE is missing, and APPLICATIONS_MANAGE too; or a client application would be
+            worth more to the caller than what they hold.
         NotFound: there is no such application for the caller.
         EtagMismatch: it has changed.
-        FailedPrecondition: a member belongs to the other kind.
+        FailedPrecondition: a member, or the secret, belongs to the other kind.
         InvalidField: a required member would be missing.
     """
     before = get(work, key, Permission.APPLICATIONS_UPDATE, instead=Permission.APPLICATIONS_MANAGE)
@@ -203,6 +151,10 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
     old = drafts.draft_of(before)
     after = replace(old, **{name: getattr(draft, name) for name in members - {drafts.SECRET}})
     drafts.check(after)
+    if secret_digest:
+        require_client(before)
+    if secret_digest or not set(after.allowed_scopes) <= set(old.allowed_scopes):
+        memberships.require_all_of(work, before, after.allowed_scopes)
     values = {**drafts.stored(after), "updated": work.now, "revision": before.revision + 1}
     changes = audit.differences(drafts.shown(old), drafts.shown(after))
     if drafts.SECRET in members:
@@ -211,6 +163,8 @@ def update(work: Work, key: str | int, draft: Draft, members: frozenset[str], et
             changes[drafts.SECRET] = audit.secret_change(before.client_secret, sealed)
     queries.change(work.tx, before.number, values)
     audit.record(work, "application.update", f"applications/{before.number}", before.organization, changes)
+    if secret_digest:
+        rotation.replace(work, before, secret_digest)
     return _stored(work, before.number)
 
 
@@ -229,12 +183,15 @@ def delete(work: Work, key: str | int, etag: str, *, cascade: bool) -> int:
     application = get(work, key, Permission.APPLICATIONS_MANAGE)
     require_etag(etag, application.revision)
     number = application.number
-    used = profiles.count_of_application(work, number)
+    used = profiles.count_of_application(work, number) + service_accounts.count_of_profiles(work, number)
     if used and not cascade:
         raise FailedPrecondition(
             Reason.APPLICATION_IN_USE, f"{used} profiles use the application", metadata={"profiles": str(used)}
         )
     profiles.remove_of_application(work, number)
+    if account := service_accounts.find(work.tx, number):
+        queries.forget_owner(work.tx, account)
+        service_accounts.remove(work, account)
     unbound = queries.unbind(work.tx, number)
     of_client = queries.count_of_client(work.tx, number) if application.kind == ApplicationKind.CLIENT else {}
     queries.remove(work.tx, number)
@@ -248,24 +205,6 @@ def forget_owner(work: Work, user_id: int) -> None:
     queries.forget_owner(work.tx, user_id)
 
 
-def _target_of(application: StoredApplication) -> Target:
-    return Target(application.organization, reached_by=_REACH, application=application.number)
-
-
-def _scope(work: Work, organization_id: str) -> Scope:
-    """Returns what of the list the caller sees: whole organizations, and single applications."""
-    caller = work.caller
-    needed = Permission.APPLICATIONS_VIEW
-    single = caller.applications_where(needed)
-    if single and organization_id != EVERY_ORGANIZATION:
-        organization = number_of(work, organization_id) if organization_id else caller.organization
-        known = queries.organizations_of(work.tx, single) | {caller.organization}
-        if organization in known and needed not in caller.holds(organization):
-            return Scope((ORGANIZATION, OWN), {"organization": organization, "applications": single})
-    scope = scope_of(work, organization_id, needed, needed)
-    return Scope(scope.clauses, {**scope.parameters, "applications": single})
-
-
 def _check_secret(draft: Draft, secret: FirstSecret) -> None:
     if draft.kind == ApplicationKind.PROVIDER:
         if secret.digest:
@@ -276,34 +215,13 @@ def _check_secret(draft: Draft, secret: FirstSecret) -> None:
         raise InvalidField(Violation("client_secret", "is not allowed for a public client"))
 
 
-def _add_secret(work: Work, number: int, chosen_digest: str) -> str:
-    """Stores the secret of a new client application, and returns it if it was generated."""
-    generated = "" if chosen_digest else new_client_secret()
-    queries.add_secret(
-        work.tx,
-        {
-            "application_number": number,
-            "generated": not chosen_digest,
-            "digest": chosen_digest or work.keyring.digest(CLIENT_SECRET_DIGEST, generated.encode()).hex(),
-            "created": work.now,
-            "expires": 0,
-            "last_used": 0,
-        },
-    )
-    return generated
-
-
 def _fitting(application: StoredApplication, draft: Draft, members: frozenset[str]) -> frozenset[str]:
     """Returns the members to change without those of the other kind, which only a change of everything may name."""
     kind = ApplicationKind(application.kind)
     fitting = members & (drafts.SHARED | drafts.OF_KIND[kind])
     everything = members == drafts.MEMBERS and draft.kind in (0, kind)
     if fitting != members and not everything:
-        raise FailedPrecondition(
-            Reason.WRONG_KIND,
-            f"application {application.number} is a {kind.name.lower()}",
-            metadata={"id": application.id, "kind": kind.name.lower()},
-        )
+        raise wrong_kind(application)
     return fitting
 
 

@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The secrets of client applications, and whether who names a client application is it (RFC 6749 section 2.3)."""
+"""Whether who names a client application is it (RFC 6749 section 2.3), by one of its secrets.
+
+A generated secret is found by a keyed digest, in one statement. A chosen one may be guessed, and costs an argon2id
+digest when it is presented for the first time; for some minutes from then on it is remembered.
+"""
 
 from __future__ import annotations
 
-import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import bindparam, select
-
-from service.applications.clients import find_client
-from service.applications.rules import CLIENT_SECRET_DIGEST
-from service.applications.tables import ApplicationSecretRow
+from service.applications import secret_queries
 from service.errors import Reason, Unauthenticated
-from service.storage.statements import many
-from service.storage.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from service.applications.clients import Client
+    from service.applications.secret_queries import PresentedClient
+    from service.applications.secret_uses import SecretUses
+    from service.applications.tables import ApplicationSecretRow
     from service.clock import Clock
+    from service.crypto.credential_cache import CredentialCache
     from service.crypto.keyring import Keyring
-    from service.crypto.passwords import PasswordHasher
-    from service.storage.store import Store, Tx
+    from service.crypto.shared_checks import SharedChecks
+    from service.storage.store import Store
 
-_SECRETS = table_of(ApplicationSecretRow)
-_OF_APPLICATION = (
-    select(_SECRETS).where(_SECRETS.c.application_number == bindparam("number")).order_by(_SECRETS.c.id.desc())
-)
+CLIENT_SECRET_DIGEST: Final = "client-secret"  # noqa: S105 - the purpose of a digest
+
+PUBLIC: Final = 0
+"""In place of the id of a secret where a public client needs none."""
 
 
-def secrets_of(tx: Tx, number: int) -> list[ApplicationSecretRow]:
-    """Returns all secrets of a client application, the newest first, those that have expired too."""
-    return many(tx, ApplicationSecretRow, _OF_APPLICATION, {"number": number})
+def digest_of(keyring: Keyring, secret: str) -> str:
+    """Returns what is stored of a generated secret."""
+    return keyring.digest(CLIENT_SECRET_DIGEST, secret.encode()).hex()
 
 
 def client_invalid() -> Unauthenticated:
@@ -40,16 +39,49 @@ def client_invalid() -> Unauthenticated:
     return Unauthenticated(Reason.CLIENT_INVALID, "there is no such client application, or its secret is wrong")
 
 
+class Proof(NamedTuple):
+    """A client application, and the id of the secret by which it has shown that it is; PUBLIC: it needs none."""
+
+    client: Client
+    secret_id: int
+
+    def __repr__(self) -> str:
+        return f"Proof(client={self.client.number}, secret_id={self.secret_id})"
+
+
 class ClientAuthenticator:
     """Turns a client id and a secret into a client application.
+
+    A secret that is valid when a check begins is good, however long the check takes.
 
     The time that it takes tells which ids exist: they are no secret (RFC 6749 section 2.2).
     """
 
-    def __init__(self, *, store: Store, keyring: Keyring, passwords: PasswordHasher, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        keyring: Keyring,
+        checks: SharedChecks,
+        cache: CredentialCache,
+        uses: SecretUses,
+        clock: Clock,
+    ) -> None:
+        """Prepares to check.
+
+        Args:
+            store: Where applications and digests are.
+            keyring: Digests generated secrets.
+            checks: Checks chosen ones.
+            cache: Remembers those that were right; nobody else's.
+            uses: Is told which secret was used.
+            clock: The time.
+        """
         self._store = store
         self._keyring = keyring
-        self._passwords = passwords
+        self._checks = checks
+        self._cache = cache
+        self._uses = uses
         self._clock = clock
 
     async def authenticate(self, client_id: str, client_secret: str) -> Client:
@@ -64,28 +96,64 @@ class ClientAuthenticator:
             TooManyAttempts: too many passwords wait to be checked.
             StorageUnavailable: the database cannot be read.
         """
-        client, secrets = await self._store.read(lambda tx: _find(tx, client_id))
+        return (await self._proof(client_id, client_secret)).client
+
+    async def authenticate_confidential(self, client_id: str, client_secret: str) -> Client:
+        """Returns the client application, unless it is public: for what only a secret gives a right to.
+
+        Args:
+            client_id: Its id.
+            client_secret: Its secret.
+
+        Raises:
+            Unauthenticated: as `authenticate` does, and for a public client.
+            TooManyAttempts: too many passwords wait to be checked.
+            StorageUnavailable: the database cannot be read.
+        """
+        return (await self.prove(client_id, client_secret)).client
+
+    async def prove(self, client_id: str, client_secret: str) -> Proof:
+        """Does what `authenticate_confidential` does, and tells by which secret."""
+        proof = await self._proof(client_id, client_secret)
+        if proof.secret_id == PUBLIC:
+            raise client_invalid()
+        return proof
+
+    async def _proof(self, client_id: str, presented: str) -> Proof:
+        now = self._clock()
+        digest = digest_of(self._keyring, presented)
+        client = await self._store.read(lambda tx: secret_queries.present(tx, client_id, digest))
         if client is None:
             raise client_invalid()
         # One whose secrets have expired has not become public by that.
-        if secrets and not await self._fits(client_secret, secrets):
-            raise client_invalid()
-        return client
+        if not client.confidential:
+            return Proof(client, PUBLIC)
+        secret_id = _generated(client, now) or await self._chosen(client, presented, now)
+        self._uses.note(secret_id, now)
+        return Proof(client, secret_id)
 
-    async def _fits(self, presented: str, secrets: Sequence[ApplicationSecretRow]) -> bool:
+    async def _chosen(self, client: Client, presented: str, now: int) -> int:
+        """Returns the id of the chosen secret that is presented."""
         if not presented:
-            return False
-        now = self._clock()
-        live = [secret for secret in secrets if not secret.expires or secret.expires > now]
-        digest = self._keyring.digest(CLIENT_SECRET_DIGEST, presented.encode()).hex()
-        if any(hmac.compare_digest(secret.digest, digest) for secret in live if secret.generated):
-            return True
-        for secret in live:
-            if not secret.generated and await self._passwords.verify(secret.digest, presented):
-                return True
-        return False
+            raise client_invalid()
+        secrets = await self._store.read(lambda tx: secret_queries.chosen_of(tx, client.number, now))
+        # All that is remembered first: the secret of before must not cost a check of the new one at every request.
+        for secret in secrets:
+            if self._cache.find(_remembered(secret, presented)) is not None:
+                return secret.id
+        for secret in secrets:
+            if await self._checks.check(client.id, presented, secret.digest):
+                self._cache.remember(_remembered(secret, presented), client.id, user_id=secret.id, revision=0)
+                return secret.id
+        raise client_invalid()
 
 
-def _find(tx: Tx, client_id: str) -> tuple[Client | None, list[ApplicationSecretRow]]:
-    client = find_client(tx, client_id)
-    return client, secrets_of(tx, client.number) if client is not None and client.secret_count else []
+def _generated(client: PresentedClient, now: int) -> int | None:
+    """Returns the id of the generated secret that was presented, if it is valid."""
+    valid = not client.secret_expires or client.secret_expires > now
+    return client.secret_id if valid else None
+
+
+def _remembered(secret: ApplicationSecretRow, presented: str) -> str:
+    """Returns what is remembered: that this fits this digest, whose salt no other secret's has, and which has no NUL."""
+    return f"{secret.digest}\0{presented}"

@@ -3,7 +3,7 @@
 
 from enum import IntEnum
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, UniqueConstraint
 from sqlmodel import Field
 
 from service.storage.tables import BigKey, StoredRow
@@ -20,7 +20,7 @@ class ApplicationRow(StoredRow, table=True):
     """An application of either kind; the members of the other kind are empty.
 
     `number` is what other tables refer to; `id` may be chosen by the client. `owner_id` is 0 once the owner is
-    deleted. Lists are JSON.
+    deleted. Lists are JSON. A `secret_rotation_lifetime` of 0 is one; there is none where it is None.
     """
 
     __tablename__ = "applications"
@@ -48,6 +48,8 @@ class ApplicationRow(StoredRow, table=True):
     access_token_lifetime: int = Field(sa_type=BigInteger)
     grant_lifetime: int = Field(sa_type=BigInteger)
     renewable: bool | None = Field(nullable=True)
+    owner_only_secret_rotation: bool
+    secret_rotation_lifetime: int | None = Field(sa_type=BigInteger, nullable=True)
     created: int = Field(sa_type=BigInteger)
     updated: int = Field(sa_type=BigInteger)
     revision: int
@@ -66,5 +68,24 @@ class ApplicationSecretRow(StoredRow, table=True):
     generated: bool
     digest: str
     created: int = Field(sa_type=BigInteger)
-    expires: int = Field(sa_type=BigInteger)
+    expires: int = Field(sa_type=BigInteger, index=True)
     last_used: int = Field(sa_type=BigInteger)
+
+
+class ClientMembershipRow(StoredRow, table=True):
+    """That a client application may get tokens for an organization, and with which scopes (JSON)."""
+
+    __tablename__ = "client_memberships"
+    __table_args__ = (UniqueConstraint("application_number", "organization"), {"sqlite_autoincrement": True})
+
+    id: int = Field(sa_type=BigKey, primary_key=True)
+    application_number: int = Field(
+        sa_type=BigInteger, sa_column_args=(ForeignKey("applications.number", ondelete="CASCADE"),)
+    )
+    organization: int = Field(
+        sa_type=BigInteger, sa_column_args=(ForeignKey("organizations.number", ondelete="CASCADE"),), index=True
+    )
+    scopes: str
+    created: int = Field(sa_type=BigInteger)
+    updated: int = Field(sa_type=BigInteger)
+    revision: int

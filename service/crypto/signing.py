@@ -39,6 +39,10 @@ class NoSigningKeyError(Exception):
     """The keyring has no signing key, and could not be given one at the start."""
 
 
+class TokenTooLargeError(ValueError):
+    """A token would not fit into a header. The message holds nothing of it."""
+
+
 class JwkSet(TypedDict):
     """A JWK Set (RFC 7517, section 5)."""
 
@@ -77,7 +81,8 @@ class TokenSigner:
         Raises:
             NoSigningKeyError: There is no key.
             KeyringError: The key is damaged.
-            ValueError: The token would be valid for too long or not at all, or would be too large.
+            TokenTooLargeError: The token would have more than MAX_TOKEN_BYTES.
+            ValueError: The token would be valid for too long or not at all.
         """
         expires = claims["exp"] * SECOND
         # Whoever rounds the end up to a second may.
@@ -88,7 +93,7 @@ class TokenSigner:
             raise NoSigningKeyError("the keyring has no signing key")
         token = self._ready_for_use(key).sign(TYPE, msgspec.json.encode(claims))
         if len(token) > MAX_TOKEN_BYTES:
-            raise ValueError(f"the token would have more than {MAX_TOKEN_BYTES} bytes")
+            raise TokenTooLargeError(f"the token would have more than {MAX_TOKEN_BYTES} bytes")
         return token
 
     def verify(self, token: str, now: int, *, issuer: str, audience: str | None = None) -> dict[str, Any]:

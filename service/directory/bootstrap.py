@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, insert, select, text
 
+from service.access import organization_roles
 from service.access.authentication import API_TOKEN_DIGEST
 from service.access.caller import SERVER, SYSTEM, Caller
 from service.access.permissions import ALL, Permission, Permissions, to_text
@@ -159,9 +160,18 @@ BUILT_IN_ROLES: Final = (
     ),
     BuiltInRole(8, "Application Owner", "Administers single applications.", _APPLICATION_OWNER),
     BuiltInRole(9, "Application Maintainer", "Changes single applications.", _APPLICATION_MAINTAINER),
+    BuiltInRole(10, "Organization Owner", "May do everything in one organization.", organization_roles.OWNER),
+    BuiltInRole(
+        11,
+        "Organization Administrator",
+        "Administers all that is in one organization.",
+        organization_roles.ADMINISTRATOR,
+    ),
+    BuiltInRole(12, "Developer", "Keeps applications, and profiles of their own.", organization_roles.DEVELOPER),
+    BuiltInRole(13, "Organization Member", "Sees their own profiles.", organization_roles.MEMBER),
 )
-"""HDP's three default roles (contract hdp, section 4), Workato's client role (contract workato, section 6) and Venafi's
-roles that can be assigned (contract venafi, section 1)."""
+"""HDP's three default roles (contract hdp, section 4), Workato's client role (contract workato, section 6), Venafi's
+roles that can be assigned (contract venafi, section 1) and VMware's in an organization (contract vmware, section 3)."""
 
 
 class FirstCredentials(NamedTuple):
@@ -204,7 +214,7 @@ def bootstrap(tx: Tx, keyring: Keyring, now: int, credentials: FirstCredentials)
     )
     user = {"id": 1, "organization": SYSTEM, "username": ADMIN, "display_name": "Administrator", "email": ""}
     login = {"password_digest": credentials.password_digest, "password_expires": 0, "credential_revision": 1}
-    state = {"disabled": False, "locked": False, "permissions": ""}
+    state = {"disabled": False, "locked": False, "permissions": "", "application_number": None}
     _add(tx, UserRow, [{**user, **login, **state, **times}])
     kind, number = SERVER
     binding = {"user_id": 1, "role_id": 1, "place_kind": kind, "place_number": number, "created": now}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What authentication looks up: the user behind a credential, with all they hold, in one statement.
+"""What authentication looks up: the user or client application behind a credential, with all they hold, in one statement.
 
 Logins change rarely and are needed for every call, so on SQLite they are kept for as long as the directory's revision,
 which is read for every call, stays what it was. Triggers of the database count it, whoever changes the directory.
@@ -8,18 +8,23 @@ which is read for every call, stays what it was. Triggers of the database count 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import bindparam, select
 
 from service.access.authentication import Login
 from service.access.caller import Caller, Held, Place, PlaceKind, organization_place
+from service.access.organization_roles import carried
 from service.access.permissions import from_text
-from service.access.scopes import limited
+from service.access.scopes import allowed_by, limited
+from service.applications.tables import ApplicationRow, ClientMembershipRow
+from service.clock import SECOND
 from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, RoleRow, UserRow
 from service.grants.tables import GrantRow
 from service.storage.facts import find_fact
-from service.storage.statements import many
+from service.storage.statements import many, one
 from service.storage.tables import constant, table_of
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Executable
 
+    from service.access.signed_tokens import ClientToken, UserToken
     from service.storage.store import Tx
 
 REVISION_FACT: Final = "directory-revision"
@@ -34,12 +40,17 @@ REVISION_FACT: Final = "directory-revision"
 
 CAPACITY: Final = 10_000
 
+_decode_scopes = msgspec.json.Decoder(frozenset[str]).decode
+
 _USERS = table_of(UserRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
 _BINDINGS = table_of(RoleBindingRow)
 _ROLES = table_of(RoleRow)
 _TOKENS = table_of(ApiTokenRow)
 _GRANTS = table_of(GrantRow)
+_APPLICATIONS = table_of(ApplicationRow)
+_MEMBERSHIPS = table_of(ClientMembershipRow)
+_HOMES = _ORGANIZATIONS.alias("homes")
 
 _USER_COLUMNS = (
     _USERS.c.id,
@@ -60,20 +71,45 @@ _HOLDINGS = (
     .outerjoin(_BINDINGS, _BINDINGS.c.user_id == _USERS.c.id)
     .outerjoin(_ROLES, _ROLES.c.id == _BINDINGS.c.role_id)
 )
+# Nobody logs in as a client application, or acts for one: its own tokens alone speak for it.
+_IS_PERSON = _USERS.c.application_number.is_(None)
 _BY_USERNAME = (
     select(*_USER_COLUMNS, _USERS.c.password_expires.label("expires"))
     .select_from(_HOLDINGS)
-    .where(_USERS.c.username == bindparam("username"))
+    .where(_USERS.c.username == bindparam("username"), _IS_PERSON)
 )
 _BY_ID = (
     select(*_USER_COLUMNS, constant(0).label("expires"))
     .select_from(_HOLDINGS)
-    .where(_USERS.c.id == bindparam("user_id"))
+    .where(_USERS.c.id == bindparam("user_id"), _IS_PERSON)
 )
 _BY_API_TOKEN = (
-    select(*_USER_COLUMNS, _TOKENS.c.expires)
+    select(*_USER_COLUMNS, _TOKENS.c.expires, _TOKENS.c.id.label("api_token_id"))
     .select_from(_HOLDINGS.join(_TOKENS, _TOKENS.c.user_id == _USERS.c.id))
     .where(_TOKENS.c.digest == bindparam("digest"))
+)
+_BY_API_TOKEN_ID = (
+    select(*_USER_COLUMNS, _TOKENS.c.expires)
+    .select_from(_HOLDINGS.join(_TOKENS, _TOKENS.c.user_id == _USERS.c.id))
+    .where(_TOKENS.c.id == bindparam("api_token_id"), _USERS.c.id == bindparam("user_id"))
+)
+_BY_CLIENT = (
+    select(
+        _USERS.c.id,
+        _USERS.c.username,
+        _MEMBERSHIPS.c.application_number,
+        _MEMBERSHIPS.c.organization,
+        _MEMBERSHIPS.c.scopes,
+        _APPLICATIONS.c.allowed_scopes,
+        _APPLICATIONS.c.created,
+        _ORGANIZATIONS.c.disabled,
+        _HOMES.c.disabled.label("home_disabled"),
+    )
+    .join(_APPLICATIONS, _APPLICATIONS.c.number == _MEMBERSHIPS.c.application_number)
+    .join(_USERS, _USERS.c.application_number == _MEMBERSHIPS.c.application_number)
+    .join(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MEMBERSHIPS.c.organization)
+    .join(_HOMES, _HOMES.c.number == _APPLICATIONS.c.organization)
+    .where(_APPLICATIONS.c.id == bindparam("client_id"), _ORGANIZATIONS.c.id == bindparam("organization_id"))
 )
 _BY_ACCESS_TOKEN = (
     select(*_USER_COLUMNS, _GRANTS.c.access_token_expires.label("expires"), _GRANTS.c.scopes)
@@ -100,10 +136,37 @@ class Holding:
     expires: int
 
 
+class ApiTokenHolding(Holding):
+    """A row of the statement for API tokens: also the id of the token."""
+
+    api_token_id: int
+
+
 class ScopedHolding(Holding):
     """A row of the statement for access tokens: also the scopes of the grant."""
 
     scopes: str
+
+
+class ClientHolding:
+    """A row of the statement for clients: a membership, with the application, its account and both organizations."""
+
+    id: int
+    username: str
+    application_number: int
+    organization: int
+    scopes: str
+    allowed_scopes: str
+    created: int
+    disabled: bool
+    home_disabled: bool
+
+
+class ApiTokenLogin(NamedTuple):
+    """An API token, and the login of its user, which expires with it."""
+
+    api_token_id: int
+    login: Login
 
 
 class DirectoryLogins:
@@ -116,7 +179,7 @@ class DirectoryLogins:
         """Keeps `capacity` logins at the most; beyond it the first that was kept goes."""
         self._capacity = capacity
         self._revision: str | None = None
-        self._kept: dict[str | bytes, Login] = {}
+        self._kept: dict[str | bytes | UserToken, Login] = {}
 
     def by_username(self, tx: Tx, username: str) -> Login | None:
         """Finds the login of a user."""
@@ -132,7 +195,37 @@ class DirectoryLogins:
         login = _login(rows)
         return replace(login, caller=limited(login.caller, frozenset(rows[0].scopes.split()))) if login else None
 
-    def _find(self, tx: Tx, key: str | bytes, statement: Executable, parameters: Mapping[str, object]) -> Login | None:
+    def by_user_token(self, tx: Tx, token: UserToken) -> Login | None:
+        """Finds the login of the user of an API token that was changed for a JWT."""
+        return self._find(tx, token, _BY_API_TOKEN_ID, token._asdict())
+
+    def by_client_token(self, tx: Tx, token: ClientToken) -> Login | None:
+        """Finds the login of a client application in an organization, limited to what its token carries."""
+        parameters = {"client_id": token.client_id, "organization_id": token.organization_id}
+        found = one(tx, ClientHolding, _BY_CLIENT, parameters)
+        # An application that was deleted may have left its id to another one since.
+        if found is None or token.issued + SECOND <= found.created:
+            return None
+        scopes = token.scopes & _carried(found.scopes, found.allowed_scopes)
+        held = Held(organization_place(found.organization), allowed_by(scopes))
+        return Login(
+            caller=Caller(
+                user_id=found.id,
+                username=found.username,
+                organization=found.organization,
+                held_in=(held,) if held.permissions else (),
+                scopes=scopes,
+                application=found.application_number,
+            ),
+            allowed=not (found.disabled or found.home_disabled),
+            expires=0,
+            password_digest="",
+            credential_revision=0,
+        )
+
+    def _find(
+        self, tx: Tx, key: str | bytes | UserToken, statement: Executable, parameters: Mapping[str, object]
+    ) -> Login | None:
         # PostgreSQL has no such revision: asking for it would be a round trip, and the statement is no more than one.
         revision = find_fact(tx, REVISION_FACT) if tx.dialect.name == "sqlite" else None
         if revision is None or revision != self._revision:
@@ -146,10 +239,22 @@ class DirectoryLogins:
                 self._keep(key, login)
         return login
 
-    def _keep(self, key: str | bytes, login: Login) -> None:
+    def _keep(self, key: str | bytes | UserToken, login: Login) -> None:
         if len(self._kept) >= self._capacity:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = login
+
+
+@lru_cache(maxsize=4096)
+def _carried(given: str, allowed: str) -> frozenset[str]:
+    return carried(_decode_scopes(given), _decode_scopes(allowed))
+
+
+def find_api_token(tx: Tx, digest: bytes) -> ApiTokenLogin | None:
+    """Finds an API token by its digest, for who is to have another credential for it."""
+    rows = many(tx, ApiTokenHolding, _BY_API_TOKEN, {"digest": digest})
+    login = _login(rows)
+    return ApiTokenLogin(rows[0].api_token_id, login) if login else None
 
 
 def login_of(tx: Tx, user_id: int) -> Login | None:

@@ -27,6 +27,10 @@ VISIBLE: Final = "visible"
 """Name of the clause `organization IN :organizations`, or what OWN says."""
 
 
+_NOBODY: Final = -1
+"""Id of no user. Nor of one who was deleted, which is 0."""
+
+
 def scope_of(work: Work, organization_id: str, needed: Permission, wide: Permission) -> Scope:
     """Returns what of a list the caller sees.
 
@@ -47,7 +51,12 @@ def scope_of(work: Work, organization_id: str, needed: Permission, wide: Permiss
         if {needed, wide} <= caller.holds_on_server():
             return Scope()
         organizations = caller.organizations_where(needed, wide)
-        return Scope((VISIBLE,), {"organizations": organizations, "caller": caller.user_id})
+        if not caller.application:
+            return Scope((VISIBLE,), {"organizations": organizations, "caller": caller.user_id})
+        # What a client owns elsewhere is not for a token of this organization.
+        if organizations:
+            return Scope((VISIBLE,), {"organizations": organizations, "caller": _NOBODY})
+        return scope_of(work, "", needed, wide)
     organization = number_of(work, organization_id) if organization_id else caller.organization
     # One's own organization is no secret.
     missing = None if organization == caller.organization else organization_not_found(organization_id)

@@ -24,7 +24,11 @@ class OrganizationRow(StoredRow, table=True):
 
 
 class UserRow(StoredRow, table=True):
-    """A user. `credential_revision` grows with every change that must end cached logins."""
+    """A user. `credential_revision` grows with every change that must end cached logins.
+
+    One with an `application_number` is no person but that client application, as the owner of what it makes. It holds
+    nothing itself and never logs in: the application's tokens speak for it.
+    """
 
     __tablename__ = "users"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - read by SQLAlchemy as it is
@@ -40,6 +44,7 @@ class UserRow(StoredRow, table=True):
     disabled: bool
     locked: bool
     permissions: str
+    application_number: int | None = Field(sa_type=BigInteger, nullable=True, index=True, unique=True)
     created: int = Field(sa_type=BigInteger)
     updated: int = Field(sa_type=BigInteger)
     revision: int

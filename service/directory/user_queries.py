@@ -12,6 +12,7 @@ from service.access.permissions import Permission
 from service.directory.tables import OrganizationRow, RoleBindingRow, RoleRow, UserRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
+from service.storage.statements import scalar
 from service.storage.tables import table_of
 
 if TYPE_CHECKING:
@@ -56,9 +57,12 @@ def _administers(permissions: ColumnElement[str]) -> ColumnElement[bool]:
 _WHOLE = select(*_USERS.c, _ORGANIZATIONS.c.id.label("organization_id")).join(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _USERS.c.organization
 )
-_FIND = _WHOLE.where(_USERS.c.id == bindparam("id"))
-_FIND_BY_USERNAME = _WHOLE.where(_USERS.c.username == bindparam("username"))
-_FIND_MANY = _WHOLE.where(_USERS.c.id.in_(bindparam("ids", expanding=True)))
+_PEOPLE = _WHOLE.where(_USERS.c.application_number.is_(None))
+_FIND = _PEOPLE.where(_USERS.c.id == bindparam("id"))
+_FIND_ANYBODY = _WHOLE.where(_USERS.c.id == bindparam("id"))
+_FIND_BY_USERNAME = _PEOPLE.where(_USERS.c.username == bindparam("username"))
+_FIND_MANY = _PEOPLE.where(_USERS.c.id.in_(bindparam("ids", expanding=True)))
+_ID_OF_CLIENT = select(_USERS.c.id).where(_USERS.c.application_number == bindparam("number"))
 _INSERT = insert(_USERS).returning(_USERS.c.id)
 _UPDATE = update(_USERS).where(_USERS.c.id == bindparam("user_id"))
 _TOUCH = (
@@ -91,7 +95,7 @@ _OWN = _USERS.c.id == bindparam("caller")
 
 USERS: Listing[StoredUser] = Listing(
     "users",
-    _WHOLE,
+    _PEOPLE,
     fields={
         "id": Field(_USERS.c.id, Kind.INTEGER),
         "username": Field(_USERS.c.username, Kind.TEXT),
@@ -113,17 +117,27 @@ USERS: Listing[StoredUser] = Listing(
 
 
 def find(tx: Tx, user_id: int) -> StoredUser | None:
-    """Returns a user."""
+    """Returns a user who is a person."""
     return cast("StoredUser | None", tx.execute(_FIND, {"id": user_id}).one_or_none())
 
 
+def find_anybody(tx: Tx, user_id: int) -> StoredUser | None:
+    """Returns a user, who may be a client application."""
+    return cast("StoredUser | None", tx.execute(_FIND_ANYBODY, {"id": user_id}).one_or_none())
+
+
+def id_of_client(tx: Tx, application_number: int) -> int:
+    """Returns the id of the user that a client application is, 0 if it is none."""
+    return cast("int", scalar(tx, _ID_OF_CLIENT, {"number": application_number}) or 0)
+
+
 def find_by_username(tx: Tx, username: str) -> StoredUser | None:
-    """Returns a user by name."""
+    """Returns a person by name."""
     return cast("StoredUser | None", tx.execute(_FIND_BY_USERNAME, {"username": username}).one_or_none())
 
 
 def find_many(tx: Tx, user_ids: Collection[int]) -> Sequence[StoredUser]:
-    """Returns those of the users who exist."""
+    """Returns those of the users who exist, and are people."""
     return cast("Sequence[StoredUser]", tx.execute(_FIND_MANY, {"ids": list(user_ids)}).all()) if user_ids else ()
 
 

@@ -121,6 +121,7 @@ def create(work: Work, organization_id: str, draft: Draft) -> User:
         work.tx,
         {
             "organization": organization,
+            "application_number": None,
             **_values(draft),
             "password_digest": draft.password,
             "credential_revision": 1,
@@ -203,7 +204,7 @@ def delete(work: Work, key: int | str, etag: str, *, cascade: bool) -> None:
             Reason.USER_IN_USE, f"the user owns {owned} profiles", metadata={"profiles": str(owned)}
         )
     administered = administrators.administers_server(work, user.id)
-    profiles.remove_of_owner(work, user.id, user.organization)
+    profiles.remove_of_owner(work, user.id)
     profiles.forget_user(work, user.id)
     applications.forget_owner(work, user.id)
     user_queries.remove(work.tx, user.id)
@@ -214,8 +215,8 @@ def delete(work: Work, key: int | str, etag: str, *, cascade: bool) -> None:
 
 
 def load(work: Work, user_id: int) -> User:
-    """Returns a user who is known to be there, whoever asks."""
-    user = user_queries.find(work.tx, user_id)
+    """Returns a user who is known to be there, whoever asks; that of a client application, too."""
+    user = user_queries.find_anybody(work.tx, user_id)
     if user is None:
         raise LookupError(f"user {user_id} is gone, in the transaction that uses them")
     return _with_roles(work, [user])[0]

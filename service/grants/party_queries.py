@@ -47,7 +47,9 @@ _GRANTS = table_of(GrantRow)
 _APPLICATION = select(
     _APPLICATIONS.c.number, _APPLICATIONS.c.id, _APPLICATIONS.c.organization, _APPLICATIONS.c.kind
 ).where(_APPLICATIONS.c.id == bindparam("id"))
-_PERSON = select(_USERS.c.id, _USERS.c.username, _USERS.c.organization).where(_USERS.c.id == bindparam("id"))
+_PERSON = select(_USERS.c.id, _USERS.c.username, _USERS.c.organization).where(
+    _USERS.c.id == bindparam("id"), _USERS.c.application_number.is_(None)
+)
 _ORGANIZATIONS_OF = (
     select(_APPLICATIONS.c.organization)
     .where(_APPLICATIONS.c.number.in_(bindparam("applications", expanding=True)))
@@ -80,7 +82,7 @@ def find_application(tx: Tx, application_id: str) -> Application | None:
 
 
 def find_person(tx: Tx, user_id: int) -> Person | None:
-    """Returns a user."""
+    """Returns a user who is a person."""
     return one(tx, Person, _PERSON, {"id": user_id})
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import grpc
 from typing_extensions import override
 
-from almoner.v1 import token_service_pb2, token_service_pb2_grpc
+from almoner.v1 import token_service_pb2
 from service.access.authorization import denied
 from service.access.permissions import Permission
 from service.errors import DomainError, Reason
 from service.grants import devices, introspection, issuing, refreshing, revocation
 from service.grants import token_messages as messages
+from service.grants.client_token_rpc import ClientTokenMethods
 from service.grants.grant_messages import grant_message
 from service.grants.guesses import Guesses
 from service.grants.issuing import Tokens, Wanted
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from service.access.caller import Caller
+    from service.access.signed_tokens import SignedTokens
     from service.applications.clients import Client
     from service.applications.secrets import ClientAuthenticator
     from service.clock import Clock
+    from service.crypto.signing import TokenSigner
     from service.grants.credentials import Credentials
     from service.grants.device_queries import StoredDevice
     from service.rpc.call import Call
@@ -54,7 +57,7 @@ QUICK_TOKENS: Final = 50
 """Tokens that are introspected at once, on the event loop."""
 
 
-class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
+class TokenServicer(ClientTokenMethods):
     """Serves tokens."""
 
     def __init__(
@@ -64,11 +67,12 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
         clients: ClientAuthenticator,
         credentials: Credentials,
         find_caller: Callable[[Call], Awaitable[Caller]],
+        signer: TokenSigner,
+        tokens: SignedTokens,
         clock: Clock,
     ) -> None:
         """`find_caller` finds who calls a method, for those credentials that are only as good as who brings them."""
-        self._units = units
-        self._clients = clients
+        super().__init__(units=units, clients=clients, signer=signer, tokens=tokens, clock=clock)
         self._credentials = credentials
         self._find_caller = find_caller
         self._guesses = Guesses(clock)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
-from sqlalchemy import BigInteger, Select, Text, bindparam
+from sqlalchemy import BigInteger, Select, Text, bindparam, func
 
 from service.listing.filter_grammar import parse_filter
 from service.listing.filter_sql import Field, Kind, filter_clause
@@ -43,6 +43,7 @@ class PageQuery:
         skip: Rows to leave out first, counted from the token. Not negative.
         filter: An AIP-160 expression.
         order_by: Fields separated by commas, each optionally followed by `desc`.
+        count_all: Whether to count the rows of all pages, too.
     """
 
     page_size: int = 0
@@ -50,6 +51,7 @@ class PageQuery:
     skip: int = 0
     filter: str = ""
     order_by: str = ""
+    count_all: bool = False
 
     @property
     def limit(self) -> int:
@@ -79,10 +81,17 @@ class PageContext(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Rows in order, and the token of the next page; empty at the end."""
+    """Rows in order.
+
+    Attributes:
+        rows: The rows.
+        next_page_token: Token of the next page; empty at the end.
+        total_size: How many rows all pages have together; 0 where nobody asked.
+    """
 
     rows: Sequence[Row]
     next_page_token: str
+    total_size: int = 0
 
 
 class Listing(Generic[Row]):
@@ -144,11 +153,17 @@ class Listing(Generic[Row]):
             keys = open_token(keyring, place, query.page_token)
             parameters.update(zip(prepared.last_keys, keys, strict=True))
         rows = tx.execute(prepared.statement, parameters).all()
+        total_size = self._count(tx, query, scope) if query.count_all else 0
         if len(rows) <= limit:
-            return Page(cast("Sequence[Row]", rows), "")
+            return Page(cast("Sequence[Row]", rows), "", total_size)
         rows = rows[:limit]
         last = [rows[-1][self._positions[term.field]] for term in prepared.order]
-        return Page(cast("Sequence[Row]", rows), seal_token(keyring, place, last))
+        return Page(cast("Sequence[Row]", rows), seal_token(keyring, place, last), total_size)
+
+    def _count(self, tx: Tx, query: PageQuery, scope: Scope) -> int:
+        """Counts the rows of all pages."""
+        statement = _prepare_count(self, query.filter, scope.clauses)
+        return int(tx.execute(statement, scope.parameters).scalar_one())
 
 
 class _Prepared(NamedTuple):
@@ -167,9 +182,7 @@ def _prepare(
     """Builds the statement of all requests that differ in values only."""
     order = parse_order_by(order_by, listing.orders, listing.key)
     keys = [_sort_key(index, listing.orders[term.field], term) for index, term in enumerate(order)]
-    conditions = [listing.scopes[name] for name in scopes]
-    if expression := parse_filter(filter_text):
-        conditions.append(filter_clause(expression, listing.fields))
+    conditions = _conditions(listing, filter_text, scopes)
     if continued:
         conditions.append(after(keys))
     statement = (
@@ -179,6 +192,21 @@ def _prepare(
         .offset(bindparam("page_skip", type_=BigInteger()))
     )
     return _Prepared(statement, order, tuple(key.last.key for key in keys))
+
+
+@lru_cache(maxsize=256)
+def _prepare_count(listing: Listing[Any], filter_text: str, scopes: tuple[str, ...]) -> Select[Any]:
+    """Builds the statement that counts the rows of all pages."""
+    counted = listing.base.with_only_columns(func.count(), maintain_column_froms=True)
+    return counted.where(*_conditions(listing, filter_text, scopes))
+
+
+def _conditions(listing: Listing[Any], filter_text: str, scopes: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    """Returns what the rows of a list that somebody sees and asks for have in common."""
+    conditions = [listing.scopes[name] for name in scopes]
+    if expression := parse_filter(filter_text):
+        conditions.append(filter_clause(expression, listing.fields))
+    return conditions
 
 
 def _sort_key(index: int, ordered: Field, term: Term) -> SortKey:

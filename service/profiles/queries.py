@@ -110,7 +110,11 @@ _OF_APPLICATION = (
 _COUNT_OF_APPLICATION = (
     select(func.count()).select_from(_PROFILES).where(_PROFILES.c.application_number == bindparam("number"))
 )
-_OF_OWNER = select(_PROFILES.c.id).where(_PROFILES.c.owner_id == bindparam("owner_id")).order_by(_PROFILES.c.id)
+_OF_OWNER = (
+    select(_PROFILES.c.id, _PROFILES.c.organization)
+    .where(_PROFILES.c.owner_id == bindparam("owner_id"))
+    .order_by(_PROFILES.c.id)
+)
 _SOURCE = select(_APPLICATIONS.c.organization, _APPLICATIONS.c.kind).where(
     _APPLICATIONS.c.number == bindparam("number")
 )
@@ -185,9 +189,9 @@ def count_of_application(tx: Tx, number: int) -> int:
     return int(tx.execute(_COUNT_OF_APPLICATION, {"number": number}).scalar_one())
 
 
-def ids_of_owner(tx: Tx, owner_id: int) -> list[int]:
-    """Returns the profiles that a user owns."""
-    return list(tx.execute(_OF_OWNER, {"owner_id": owner_id}).scalars())
+def of_owner(tx: Tx, owner_id: int) -> list[tuple[int, int]]:
+    """Returns the profiles that a user owns: id and organization of each."""
+    return [(row.id, row.organization) for row in tx.execute(_OF_OWNER, {"owner_id": owner_id})]
 
 
 def forget_creator(tx: Tx, user_id: int) -> None:

@@ -243,10 +243,10 @@ def remove_of_application(work: Work, number: int) -> int:
     return len(profiles)
 
 
-def remove_of_owner(work: Work, owner_id: int, organization: int) -> int:
+def remove_of_owner(work: Work, owner_id: int) -> int:
     """Deletes the profiles that a user owns, and returns how many there were."""
-    profiles = queries.ids_of_owner(work.tx, owner_id)
-    for profile_id in profiles:
+    profiles = queries.of_owner(work.tx, owner_id)
+    for profile_id, organization in profiles:
         remove(work, profile_id, organization)
     return len(profiles)
 
@@ -258,7 +258,7 @@ def count_of_application(work: Work, number: int) -> int:
 
 def count_of_owner(work: Work, owner_id: int) -> int:
     """Returns how many profiles a user owns."""
-    return len(queries.ids_of_owner(work.tx, owner_id))
+    return len(queries.of_owner(work.tx, owner_id))
 
 
 def forget_user(work: Work, user_id: int) -> None:

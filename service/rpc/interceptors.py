@@ -44,8 +44,18 @@ OWN_METHODS: Final = "/almoner."
 """Prefix of our own services; health and reflection are anybody's."""
 
 ANONYMOUS_METHODS: Final = frozenset(
-    f"/almoner.v1.TokenService/{name}"
-    for name in ("IssueToken", "RefreshToken", "VerifyToken", "RevokeToken", "StartDeviceAuthorization")
+    f"/almoner.v1.{name}"
+    for name in (
+        "ApplicationService/RotateOwnSecret",
+        "TokenService/ExchangeApiToken",
+        "TokenService/IssueClientToken",
+        "TokenService/IssueToken",
+        "TokenService/ListSigningKeys",
+        "TokenService/RefreshToken",
+        "TokenService/RevokeToken",
+        "TokenService/StartDeviceAuthorization",
+        "TokenService/VerifyToken",
+    )
 )
 """Methods that have no caller: their messages hold the credential, and metadata may hold one that is long stale."""
 

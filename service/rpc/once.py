@@ -54,7 +54,8 @@ def once(work: Work, method: str, request: Repeatable, reply_type: type[Reply], 
     user_id = (work.caller.actor or work.caller).user_id
     request_id = request.request_id.lower()
     where = Where("request_replies", "reply", f"{user_id}/{method}/{request_id}")
-    digest = work.keyring.digest(REQUEST_DIGEST, b"%d:%b" % (work.caller.user_id, _payload(request)))
+    subject = b"%d@%d" % (work.caller.user_id, work.caller.organization)
+    digest = work.keyring.digest(REQUEST_DIGEST, subject + b":" + _payload(request))
     key = {"user_id": user_id, "method": method, "request_id": request_id}
     before = one(work.tx, RequestReplyRow, _FIND, key)
     if before is not None:

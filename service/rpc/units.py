@@ -75,7 +75,12 @@ class Units:
         return await self.write(lambda work: once(work, method, request, reply_type, rule))
 
     async def page(
-        self, request: ListRequest, rule: Callable[[Work, PageQuery], Result], *, sparse: bool = False
+        self,
+        request: ListRequest,
+        rule: Callable[[Work, PageQuery], Result],
+        *,
+        sparse: bool = False,
+        count_all: bool = False,
     ) -> Result:
         """Runs a rule that reads a page, where it holds up nobody else.
 
@@ -83,9 +88,13 @@ class Units:
             request: The List request.
             rule: What reads the page.
             sparse: Whether the rows of a short page may lie far apart among others.
+            count_all: Whether all rows are counted, too.
         """
-        query = PageQuery(request.page_size, request.page_token, request.skip, request.filter, request.order_by)
-        quick = not sparse and not query.filter and not query.order_by and query.limit + query.skip <= QUICK_ROWS
+        query = PageQuery(
+            request.page_size, request.page_token, request.skip, request.filter, request.order_by, count_all
+        )
+        touches_few = not sparse and not count_all and query.limit + query.skip <= QUICK_ROWS
+        quick = touches_few and not query.filter and not query.order_by
         run = self._store.read if quick else self._store.scan
         return await run(self._use_case(lambda work: rule(work, query)))
 

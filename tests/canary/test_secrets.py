@@ -221,7 +221,8 @@ class Driver:
         create = application_service_pb2.CreateApplicationRequest(
             application=chosen, client_secret=secret("chosen-secret"), request_id=str(uuid.uuid4())
         )
-        await self.applications.CreateApplication(create, metadata=metadata)
+        made = (await self.applications.CreateApplication(create, metadata=metadata)).application
+        await self.rotate_over_grpc(made.id)
         token = await self.directory.CreateApiToken(
             directory_service_pb2.CreateApiTokenRequest(
                 api_token=directory_pb2.ApiToken(name="T"), request_id=str(uuid.uuid4())
@@ -234,6 +235,31 @@ class Driver:
         )
         user = directory_pb2.User(username="bob", password=secret("grpc-password"))
         await self.directory.CreateUser(directory_service_pb2.CreateUserRequest(user=user), metadata=metadata)
+
+    async def rotate_over_grpc(self, application_id: str) -> None:
+        secret, metadata = self.run.secret, self.metadata
+        changed = application_service_pb2.UpdateApplicationRequest(
+            application=application_pb2.Application(id=application_id), client_secret=secret("replaced-secret")
+        )
+        await self.applications.UpdateApplication(changed, metadata=metadata)
+        rotate = application_service_pb2.RotateSecretRequest(
+            application_id=application_id, client_secret=secret("rotated-secret"), request_id=str(uuid.uuid4())
+        )
+        await self.applications.RotateSecret(rotate, metadata=metadata)
+        rotate.client_secret, rotate.request_id = "", str(uuid.uuid4())
+        rotated = await self.applications.RotateSecret(rotate, metadata=metadata)
+        own = application_service_pb2.RotateOwnSecretRequest(
+            client_id=application_id, client_secret=secret("rotated-secret"), new_client_secret=secret("own-secret")
+        )
+        await self.applications.RotateOwnSecret(own)
+        own.client_secret, own.new_client_secret = secret("own-secret"), ""
+        generated = await self.applications.RotateOwnSecret(own)
+        own.client_secret = self.run.secret("misused")
+        await self.refused(self.applications.RotateOwnSecret(own))
+        await self.applications.ListSecrets(
+            application_service_pb2.ListSecretsRequest(application_id=application_id), metadata=metadata
+        )
+        self.run.generated += [rotated.client_secret, generated.client_secret]
 
     async def misuse_over_rest(self) -> None:
         secret = self.run.secret("misused")
@@ -427,7 +453,7 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
     returned = b"".join(run.returned)
     for name in ("client-secret", "other-secret", "access-token", "refresh-token", "another-token"):
         assert run.secret(name).encode() in returned
-    assert len(run.generated) == 7
+    assert len(run.generated) == 9
     assert all(token.encode() in returned for token in run.generated[:5])
     assert all(run.generated)
     assert set(run.statuses) >= {200, 201, 400, 401, 404, 405, 409, 412, 413}

@@ -18,7 +18,9 @@ from service.crypto.keyring import Keyring
 from tests.refusals import refusal_of
 from tests.resilience.wire import wired
 from tests.running import running, running_on
+from tests.service.applications.vault import Vault
 from tests.service.audit.trail import Trail
+from tests.service.grants.tokens.counter import Time
 from tests.service.profiles.desk import open_desk, own
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the tasks run so often that nobody has to wait for them."""
-    for interval in ("HEALTH_INTERVAL", "SEAL_INTERVAL", "TIDY_INTERVAL"):
+    for interval in ("HEALTH_INTERVAL", "SEAL_INTERVAL", "TIDY_INTERVAL", "USES_INTERVAL"):
         monkeypatch.setattr(background, interval, 0.02)
     monkeypatch.setattr(background, "HEALTH_TIMEOUT", 0.2)
 
@@ -201,6 +203,19 @@ async def test_replies_are_kept_for_their_time_and_then_forgotten(template: Temp
         now += 1
         await until(lambda: _is_empty(trail, "request_replies"))
         assert (await desk.create(own(), request_id=request_id)).id != first.id
+
+
+async def test_the_last_use_of_a_secret_is_written_without_being_asked(template: Template, tmp_path: Path) -> None:
+    time = Time()
+    async with running(template, tmp_path, clock=time) as almoner:
+        vault = Vault(almoner, time)
+        held = await vault.client()
+        assert await vault.lets_in(held.id, held.secret)
+
+        async def written() -> bool:
+            return [row.last_used for row in await vault.secrets(held.application)] == [time.now]
+
+        await until(written)
 
 
 async def _is_empty(trail: Trail, table: str) -> bool:

@@ -289,6 +289,36 @@ class TestTokenSigningAlgorithm:
         assert "'ES256', 'RS256' or 'EdDSA'" in refusal
 
 
+class TestPartiesOfTokens:
+    def test_the_issuer_is_the_gateway_and_the_audience_the_issuer(self) -> None:
+        settings = load_settings({"rest_listen": "127.0.0.1:9000"})
+        assert (settings.token_issuer, settings.token_audience) == ("http://127.0.0.1:9000", "http://127.0.0.1:9000")
+        settings = load_settings({"token_issuer": "https://almoner.example/auth"})
+        assert settings.token_audience == "https://almoner.example/auth"
+        settings = load_settings({"token_issuer": "https://almoner.example", "token_audience": "urn:apis"})
+        assert (settings.token_issuer, settings.token_audience) == ("https://almoner.example", "urn:apis")
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            ("almoner.example", "is not an http or https URL"),
+            ("ftp://almoner.example", "is not an http or https URL"),
+            ("https://", "is not an http or https URL"),
+            ("https://almoner.example/a b", "is not an http or https URL"),
+            ("https://almoner.example/?a=b", "has a query or a fragment"),
+            ("https://almoner.example/#a", "has a query or a fragment"),
+        ],
+    )
+    def test_another_issuer_is_refused(self, given: str, problem: str) -> None:
+        refusal = _refusal("ALMONER_TOKEN_ISSUER", {"token_issuer": given}, "--token-issuer")
+        assert problem in refusal
+
+    @pytest.mark.parametrize("given", ["two words", "x" * 513, "\u00fc"])
+    def test_an_audience_is_one_visible_word(self, given: str) -> None:
+        refusal = _refusal("ALMONER_TOKEN_AUDIENCE", {"token_audience": given}, "--token-audience")
+        assert "is not 1 to 512 visible ASCII characters" in refusal
+
+
 def test_no_text_of_the_settings_holds_a_secret() -> None:
     settings = load_settings(
         {

@@ -181,14 +181,19 @@ class ClientApplication(_message.Message):
     REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
     VENDOR_FIELD_NUMBER: _builtins.int
     URI_FIELD_NUMBER: _builtins.int
+    OWNER_ONLY_SECRET_ROTATION_FIELD_NUMBER: _builtins.int
+    SECRET_ROTATION_LIFETIME_FIELD_NUMBER: _builtins.int
+    SECRET_LAST_USE_TIME_FIELD_NUMBER: _builtins.int
     renewable: _builtins.bool
     """Whether its grants carry a refresh token; unset: as the token policy of its organization says."""
     secret_count: _builtins.int
-    """Output only. How many secrets it has."""
+    """Output only. How many secrets it has, those that ended lately too; 0: it is a public client."""
     vendor: _builtins.str
     """Who makes it."""
     uri: _builtins.str
     """Where to read about it; free text, a scheme is not required."""
+    owner_only_secret_rotation: _builtins.bool
+    """Whether the client itself may not change its secret (RotateOwnSecret)."""
     @_builtins.property
     def allowed_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes that its tokens may carry. Each is a scope token of RFC 6749 section 3.3, or of the caller's own grammar."""
@@ -213,6 +218,14 @@ class ClientApplication(_message.Message):
     def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes that it needs at the least to be of use, for those who set up rules. Nothing is checked against it."""
 
+    @_builtins.property
+    def secret_rotation_lifetime(self) -> _duration_pb2.Duration:
+        """How long the secrets of before go on being valid when a new one is set; unset: 48 hours; zero: not at all."""
+
+    @_builtins.property
+    def secret_last_use_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When one of its secrets was last used, as far as it is known: up to a minute late. Unset: never."""
+
     def __init__(
         self,
         *,
@@ -226,16 +239,143 @@ class ClientApplication(_message.Message):
         required_scopes: _abc.Iterable[_builtins.str] | None = ...,
         vendor: _builtins.str = ...,
         uri: _builtins.str = ...,
+        owner_only_secret_rotation: _builtins.bool = ...,
+        secret_rotation_lifetime: _duration_pb2.Duration | None = ...,
+        secret_last_use_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "grant_lifetime", b"grant_lifetime", "renewable", b"renewable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "grant_lifetime", b"grant_lifetime", "renewable", b"renewable", "secret_last_use_time", b"secret_last_use_time", "secret_rotation_lifetime", b"secret_rotation_lifetime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "allowed_scopes", b"allowed_scopes", "grant_lifetime", b"grant_lifetime", "grant_types", b"grant_types", "redirect_uris", b"redirect_uris", "renewable", b"renewable", "required_scopes", b"required_scopes", "secret_count", b"secret_count", "uri", b"uri", "vendor", b"vendor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_renewable", b"_renewable", "access_token_lifetime", b"access_token_lifetime", "allowed_scopes", b"allowed_scopes", "grant_lifetime", b"grant_lifetime", "grant_types", b"grant_types", "owner_only_secret_rotation", b"owner_only_secret_rotation", "redirect_uris", b"redirect_uris", "renewable", b"renewable", "required_scopes", b"required_scopes", "secret_count", b"secret_count", "secret_last_use_time", b"secret_last_use_time", "secret_rotation_lifetime", b"secret_rotation_lifetime", "uri", b"uri", "vendor", b"vendor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__renewable: _TypeAlias = _typing.Literal["renewable"]  # noqa: Y015
     _WhichOneofArgType__renewable: _TypeAlias = _typing.Literal["_renewable", b"_renewable"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__renewable) -> _WhichOneofReturnType__renewable | None: ...
 
 Global___ClientApplication: _TypeAlias = ClientApplication  # noqa: Y015
+
+@_typing.final
+class ApplicationSecret(_message.Message):
+    """ApplicationSecret is one of the secrets of a client application, without its value, of which only a digest is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    GENERATED_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_USE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Chosen by the server."""
+    generated: _builtins.bool
+    """Whether the server made it; otherwise somebody chose it."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is valid."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is valid; unset: for ever."""
+
+    @_builtins.property
+    def last_use_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last used, as far as it is known: up to a minute late. Unset: never."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        generated: _builtins.bool = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        last_use_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "generated", b"generated", "id", b"id", "last_use_time", b"last_use_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplicationSecret: _TypeAlias = ApplicationSecret  # noqa: Y015
+
+@_typing.final
+class ClientMembership(_message.Message):
+    """ClientMembership lets a client application get tokens for an organization, and says what these may carry there, as far
+    as the application allows it. A client application without any may get tokens for its own organization, which carry
+    no power.
+
+    A scope is any scope token. Two forms have a meaning of their own: `org:ROLE` is a role in the organization (org_owner,
+    org_admin, developer, org_member, msp:provider_admin, msp:provider_support_user), and `service:SERVICE:ROLE` one in a
+    service that is not this one, which reads it from the token; SERVICE is percent-encoded. An application that allows
+    `service:SERVICE:*` allows every role in that service.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    APPLICATION_NUMBER_FIELD_NUMBER: _builtins.int
+    APPLICATION_NAME_FIELD_NUMBER: _builtins.int
+    APPLICATION_DESCRIPTION_FIELD_NUMBER: _builtins.int
+    APPLICATION_ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    APPLICATION_ORGANIZATION_NAME_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Output only. Chosen by the server."""
+    application_id: _builtins.str
+    """Id of the client application; settable at creation only. Required."""
+    application_number: _builtins.int
+    """Output only. Number of the application."""
+    application_name: _builtins.str
+    """Output only. Name of the application."""
+    application_description: _builtins.str
+    """Output only. What the application is for."""
+    application_organization_id: _builtins.str
+    """Output only. Organization that the application belongs to."""
+    application_organization_name: _builtins.str
+    """Output only. Name of that organization."""
+    organization_id: _builtins.str
+    """The organization that tokens are for; settable at creation only, the application's own when empty."""
+    etag: _builtins.str
+    """Output only. Quoted entity tag of this revision."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Scopes that its tokens for the organization may carry, one scope token each."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was created."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was last changed."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        application_id: _builtins.str = ...,
+        application_number: _builtins.int = ...,
+        application_name: _builtins.str = ...,
+        application_description: _builtins.str = ...,
+        application_organization_id: _builtins.str = ...,
+        application_organization_name: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_description", b"application_description", "application_id", b"application_id", "application_name", b"application_name", "application_number", b"application_number", "application_organization_id", b"application_organization_id", "application_organization_name", b"application_organization_name", "create_time", b"create_time", "etag", b"etag", "id", b"id", "organization_id", b"organization_id", "scopes", b"scopes", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientMembership: _TypeAlias = ClientMembership  # noqa: Y015
 
 @_typing.final
 class ProviderRegistration(_message.Message):

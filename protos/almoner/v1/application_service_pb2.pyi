@@ -6,6 +6,7 @@ The service that keeps applications."""
 from almoner.v1 import application_pb2 as _application_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -156,6 +157,7 @@ class ListApplicationsRequest(_message.Message):
     SKIP_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    COUNT_ALL_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Organization to list; empty: the caller's own; "-": all that the caller may see."""
     page_size: _builtins.int
@@ -172,6 +174,8 @@ class ListApplicationsRequest(_message.Message):
     """Comma-separated fields, each optionally followed by "desc": number, id, name, vendor, provider, access_token_lifetime,
     create_time, update_time. Default: "number".
     """
+    count_all: _builtins.bool
+    """Also count what the whole list has."""
     def __init__(
         self,
         *,
@@ -181,10 +185,11 @@ class ListApplicationsRequest(_message.Message):
         skip: _builtins.int = ...,
         filter: _builtins.str = ...,
         order_by: _builtins.str = ...,
+        count_all: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_all", b"count_all", "filter", b"filter", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,8 +203,11 @@ class ListApplicationsResponse(_message.Message):
 
     APPLICATIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty at the end."""
+    total_size: _builtins.int
+    """How many there are on all pages, where it was asked for."""
     @_builtins.property
     def applications(self) -> _containers.RepeatedCompositeFieldContainer[_application_pb2.Application]:
         """The applications of the page."""
@@ -209,10 +217,11 @@ class ListApplicationsResponse(_message.Message):
         *,
         applications: _abc.Iterable[_application_pb2.Application] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applications", b"applications", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applications", b"applications", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -228,10 +237,13 @@ class UpdateApplicationRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
     """The etag that the resource must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
     view: _application_pb2.ApplicationView.ValueType
     """How much of the application the reply carries."""
+    client_secret: _builtins.str
+    """Only for a client application: its only valid secret from now on, kept as an argon2id digest. Empty: no change."""
     @_builtins.property
     def application(self) -> _application_pb2.Application:
         """The application; id, or number where id is empty, says which."""
@@ -247,10 +259,11 @@ class UpdateApplicationRequest(_message.Message):
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         etag: _builtins.str = ...,
         view: _application_pb2.ApplicationView.ValueType = ...,
+        client_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "etag", b"etag", "update_mask", b"update_mask", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "client_secret", b"client_secret", "etag", b"etag", "update_mask", b"update_mask", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -297,7 +310,7 @@ class DeleteApplicationRequest(_message.Message):
     etag: _builtins.str
     """The etag that the resource must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
     cascade: _builtins.bool
-    """Delete the profiles that use it too, whoever owns them, and release their links."""
+    """Delete the profiles that use it too, whoever owns them, and its own, and release their links."""
     def __init__(
         self,
         *,
@@ -337,3 +350,577 @@ class DeleteApplicationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteApplicationResponse: _TypeAlias = DeleteApplicationResponse  # noqa: Y015
+
+@_typing.final
+class ListSecretsRequest(_message.Message):
+    """ListSecretsRequest is the request of ListSecrets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSecretsRequest: _TypeAlias = ListSecretsRequest  # noqa: Y015
+
+@_typing.final
+class ListSecretsResponse(_message.Message):
+    """ListSecretsResponse is the reply of ListSecrets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedCompositeFieldContainer[_application_pb2.ApplicationSecret]:
+        """The secrets that are valid, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        secrets: _abc.Iterable[_application_pb2.ApplicationSecret] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secrets", b"secrets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSecretsResponse: _TypeAlias = ListSecretsResponse  # noqa: Y015
+
+@_typing.final
+class RotateSecretRequest(_message.Message):
+    """RotateSecretRequest is the request of RotateSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    PREVIOUS_LIFETIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    client_secret: _builtins.str
+    """The new secret, kept as an argon2id digest. Empty: a generated one."""
+    etag: _builtins.str
+    """The etag that the application must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
+    request_id: _builtins.str
+    """UUID that makes the call safe to repeat: the same id and payload from the same caller get the first answer again."""
+    @_builtins.property
+    def previous_lifetime(self) -> _duration_pb2.Duration:
+        """How long the secrets of before go on being valid, where they do not end sooner; unset: as the application says; zero:
+        not at all.
+        """
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        client_secret: _builtins.str = ...,
+        previous_lifetime: _duration_pb2.Duration | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["previous_lifetime", b"previous_lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "client_secret", b"client_secret", "etag", b"etag", "previous_lifetime", b"previous_lifetime", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateSecretRequest: _TypeAlias = RotateSecretRequest  # noqa: Y015
+
+@_typing.final
+class RotateSecretResponse(_message.Message):
+    """RotateSecretResponse is the reply of RotateSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """Its value, where it was generated, once."""
+    @_builtins.property
+    def secret(self) -> _application_pb2.ApplicationSecret:
+        """The new secret."""
+
+    def __init__(
+        self,
+        *,
+        secret: _application_pb2.ApplicationSecret | None = ...,
+        client_secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateSecretResponse: _TypeAlias = RotateSecretResponse  # noqa: Y015
+
+@_typing.final
+class RevokeSecretRequest(_message.Message):
+    """RevokeSecretRequest is the request of RevokeSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    SECRET_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    secret_id: _builtins.int
+    """Which of its secrets."""
+    etag: _builtins.str
+    """The etag that the application must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        secret_id: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "etag", b"etag", "secret_id", b"secret_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeSecretRequest: _TypeAlias = RevokeSecretRequest  # noqa: Y015
+
+@_typing.final
+class RevokeSecretResponse(_message.Message):
+    """RevokeSecretResponse is the reply of RevokeSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeSecretResponse: _TypeAlias = RevokeSecretResponse  # noqa: Y015
+
+@_typing.final
+class EndRotationRequest(_message.Message):
+    """EndRotationRequest is the request of EndRotation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    etag: _builtins.str
+    """The etag that the application must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndRotationRequest: _TypeAlias = EndRotationRequest  # noqa: Y015
+
+@_typing.final
+class EndRotationResponse(_message.Message):
+    """EndRotationResponse is the reply of EndRotation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def secret(self) -> _application_pb2.ApplicationSecret:
+        """The secret that is valid."""
+
+    def __init__(
+        self,
+        *,
+        secret: _application_pb2.ApplicationSecret | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndRotationResponse: _TypeAlias = EndRotationResponse  # noqa: Y015
+
+@_typing.final
+class RotateOwnSecretRequest(_message.Message):
+    """RotateOwnSecretRequest is the request of RotateOwnSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    NEW_CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    PREVIOUS_LIFETIME_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    """Id of the client application."""
+    client_secret: _builtins.str
+    """A secret of it that is valid."""
+    new_client_secret: _builtins.str
+    """The new secret, kept as an argon2id digest. Empty: a generated one."""
+    @_builtins.property
+    def previous_lifetime(self) -> _duration_pb2.Duration:
+        """How long the secrets of before go on being valid, where they do not end sooner; unset: as the application says; zero:
+        not at all.
+        """
+
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        client_secret: _builtins.str = ...,
+        new_client_secret: _builtins.str = ...,
+        previous_lifetime: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["previous_lifetime", b"previous_lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "new_client_secret", b"new_client_secret", "previous_lifetime", b"previous_lifetime"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateOwnSecretRequest: _TypeAlias = RotateOwnSecretRequest  # noqa: Y015
+
+@_typing.final
+class RotateOwnSecretResponse(_message.Message):
+    """RotateOwnSecretResponse is the reply of RotateOwnSecret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """Its value, where it was generated, once."""
+    @_builtins.property
+    def secret(self) -> _application_pb2.ApplicationSecret:
+        """The new secret."""
+
+    def __init__(
+        self,
+        *,
+        secret: _application_pb2.ApplicationSecret | None = ...,
+        client_secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateOwnSecretResponse: _TypeAlias = RotateOwnSecretResponse  # noqa: Y015
+
+@_typing.final
+class CreateClientMembershipRequest(_message.Message):
+    """CreateClientMembershipRequest is the request of CreateClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID that makes the call safe to repeat: the same id and payload from the same caller get the first answer again."""
+    @_builtins.property
+    def membership(self) -> _application_pb2.ClientMembership:
+        """The membership; output-only fields are ignored."""
+
+    def __init__(
+        self,
+        *,
+        membership: _application_pb2.ClientMembership | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateClientMembershipRequest: _TypeAlias = CreateClientMembershipRequest  # noqa: Y015
+
+@_typing.final
+class CreateClientMembershipResponse(_message.Message):
+    """CreateClientMembershipResponse is the reply of CreateClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def membership(self) -> _application_pb2.ClientMembership:
+        """The membership."""
+
+    def __init__(
+        self,
+        *,
+        membership: _application_pb2.ClientMembership | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateClientMembershipResponse: _TypeAlias = CreateClientMembershipResponse  # noqa: Y015
+
+@_typing.final
+class GetClientMembershipRequest(_message.Message):
+    """GetClientMembershipRequest is the request of GetClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    organization_id: _builtins.str
+    """Organization; empty: the caller's own."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClientMembershipRequest: _TypeAlias = GetClientMembershipRequest  # noqa: Y015
+
+@_typing.final
+class GetClientMembershipResponse(_message.Message):
+    """GetClientMembershipResponse is the reply of GetClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def membership(self) -> _application_pb2.ClientMembership:
+        """The membership."""
+
+    def __init__(
+        self,
+        *,
+        membership: _application_pb2.ClientMembership | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClientMembershipResponse: _TypeAlias = GetClientMembershipResponse  # noqa: Y015
+
+@_typing.final
+class ListClientMembershipsRequest(_message.Message):
+    """ListClientMembershipsRequest is the request of ListClientMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    COUNT_ALL_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Organization to list; empty: the caller's own; "-": all that the caller may see."""
+    page_size: _builtins.int
+    """At most this many; 0: 100; above 1000: 1000."""
+    page_token: _builtins.str
+    """next_page_token of the page before, with all other members as they were."""
+    skip: _builtins.int
+    """How many to leave out first (AIP-158), counted from the page token."""
+    filter: _builtins.str
+    """AIP-160 expression over id, application_id, application_number, application_name, create_time and update_time."""
+    order_by: _builtins.str
+    """Comma-separated fields, each optionally followed by "desc": id, application_id, application_name, create_time,
+    update_time. Default: "id".
+    """
+    count_all: _builtins.bool
+    """Also count what the whole list has."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        skip: _builtins.int = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        count_all: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_all", b"count_all", "filter", b"filter", "order_by", b"order_by", "organization_id", b"organization_id", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClientMembershipsRequest: _TypeAlias = ListClientMembershipsRequest  # noqa: Y015
+
+@_typing.final
+class ListClientMembershipsResponse(_message.Message):
+    """ListClientMembershipsResponse is the reply of ListClientMemberships."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    total_size: _builtins.int
+    """How many there are on all pages, where it was asked for."""
+    @_builtins.property
+    def memberships(self) -> _containers.RepeatedCompositeFieldContainer[_application_pb2.ClientMembership]:
+        """The memberships of the page."""
+
+    def __init__(
+        self,
+        *,
+        memberships: _abc.Iterable[_application_pb2.ClientMembership] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memberships", b"memberships", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClientMembershipsResponse: _TypeAlias = ListClientMembershipsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateClientMembershipRequest(_message.Message):
+    """UpdateClientMembershipRequest is the request of UpdateClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    ADDED_SCOPES_FIELD_NUMBER: _builtins.int
+    REMOVED_SCOPES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    organization_id: _builtins.str
+    """Organization; empty: the caller's own."""
+    etag: _builtins.str
+    """The etag that the membership must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
+    @_builtins.property
+    def added_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Scopes to add, one scope token each."""
+
+    @_builtins.property
+    def removed_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Scopes to take away. One that is also added is an error."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        added_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        removed_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_scopes", b"added_scopes", "application_id", b"application_id", "etag", b"etag", "organization_id", b"organization_id", "removed_scopes", b"removed_scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateClientMembershipRequest: _TypeAlias = UpdateClientMembershipRequest  # noqa: Y015
+
+@_typing.final
+class UpdateClientMembershipResponse(_message.Message):
+    """UpdateClientMembershipResponse is the reply of UpdateClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERSHIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def membership(self) -> _application_pb2.ClientMembership:
+        """The membership."""
+
+    def __init__(
+        self,
+        *,
+        membership: _application_pb2.ClientMembership | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateClientMembershipResponse: _TypeAlias = UpdateClientMembershipResponse  # noqa: Y015
+
+@_typing.final
+class DeleteClientMembershipRequest(_message.Message):
+    """DeleteClientMembershipRequest is the request of DeleteClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """Id of the client application."""
+    organization_id: _builtins.str
+    """Organization; empty: the caller's own."""
+    etag: _builtins.str
+    """The etag that the membership must still have (as in If-Match: several separated by commas, or *). Empty: no check."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "etag", b"etag", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteClientMembershipRequest: _TypeAlias = DeleteClientMembershipRequest  # noqa: Y015
+
+@_typing.final
+class DeleteClientMembershipResponse(_message.Message):
+    """DeleteClientMembershipResponse is the reply of DeleteClientMembership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteClientMembershipResponse: _TypeAlias = DeleteClientMembershipResponse  # noqa: Y015

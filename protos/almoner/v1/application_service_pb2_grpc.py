@@ -65,6 +65,56 @@ class ApplicationServiceStub:
                 request_serializer=almoner_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.SerializeToString,
                 response_deserializer=almoner_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.FromString,
                 _registered_method=True)
+        self.ListSecrets = channel.unary_unary(
+                '/almoner.v1.ApplicationService/ListSecrets',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.ListSecretsRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.ListSecretsResponse.FromString,
+                _registered_method=True)
+        self.RotateSecret = channel.unary_unary(
+                '/almoner.v1.ApplicationService/RotateSecret',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.RotateSecretRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.RotateSecretResponse.FromString,
+                _registered_method=True)
+        self.RevokeSecret = channel.unary_unary(
+                '/almoner.v1.ApplicationService/RevokeSecret',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.RevokeSecretRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.RevokeSecretResponse.FromString,
+                _registered_method=True)
+        self.EndRotation = channel.unary_unary(
+                '/almoner.v1.ApplicationService/EndRotation',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.EndRotationRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.EndRotationResponse.FromString,
+                _registered_method=True)
+        self.RotateOwnSecret = channel.unary_unary(
+                '/almoner.v1.ApplicationService/RotateOwnSecret',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretResponse.FromString,
+                _registered_method=True)
+        self.CreateClientMembership = channel.unary_unary(
+                '/almoner.v1.ApplicationService/CreateClientMembership',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipResponse.FromString,
+                _registered_method=True)
+        self.GetClientMembership = channel.unary_unary(
+                '/almoner.v1.ApplicationService/GetClientMembership',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.GetClientMembershipRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.GetClientMembershipResponse.FromString,
+                _registered_method=True)
+        self.ListClientMemberships = channel.unary_unary(
+                '/almoner.v1.ApplicationService/ListClientMemberships',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsResponse.FromString,
+                _registered_method=True)
+        self.UpdateClientMembership = channel.unary_unary(
+                '/almoner.v1.ApplicationService/UpdateClientMembership',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipResponse.FromString,
+                _registered_method=True)
+        self.DeleteClientMembership = channel.unary_unary(
+                '/almoner.v1.ApplicationService/DeleteClientMembership',
+                request_serializer=almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipResponse.FromString,
+                _registered_method=True)
 
 
 class ApplicationServiceServicer:
@@ -109,20 +159,132 @@ class ApplicationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateApplication(self, request, context):
-        """Changes an application, but not its kind.
+        """Changes an application, but not its kind. With client_secret also what RotateSecret does where nothing of before goes
+        on being valid.
 
-        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
-        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE. Who sets a secret, or allows
+        scopes that memberships have, must hold what the client's tokens may do.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH, PERMISSION_ESCALATION,
+        TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApplication(self, request, context):
-        """Deletes an application with its secrets, access rules and grants.
+        """Deletes an application with its secrets, memberships, access rules and grants.
 
         Required permissions: PERMISSION_APPLICATIONS_MANAGE.
-        Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
+        Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE (profiles use it, or are its own).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecrets(self, request, context):
+        """Lists the secrets of a client application that are valid, without their values, the newest first.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateSecret(self, request, context):
+        """Gives a client application a new secret, which is in this reply and never again, or the one given. Those of before
+        go on being valid for a while. A public client is none from then on.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE; the caller must also hold
+        what the client's tokens may do.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH, REQUEST_ID_REUSED, PERMISSION_ESCALATION, SECRET_LIMIT (50
+        are valid already), TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSecret(self, request, context):
+        """Ends one secret of a client application now. A client whose secrets have all ended is not public by that: it is let
+        in with none, until it gets another.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, SECRET_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRotation(self, request, context):
+        """Ends all secrets of a client application but the newest now. To end a rotation that is over changes nothing.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateOwnSecret(self, request, context):
+        """Gives a client application a new secret on the word of one that is valid, as RotateSecret does.
+
+        Required permissions: anonymous; the present secret is the credential.
+        Errors: CLIENT_INVALID (also a public client), SECRET_ROTATION_REFUSED (the application says that only its owner
+        does this), SECRET_LIMIT, TOO_MANY_ATTEMPTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateClientMembership(self, request, context):
+        """Lets a client application get tokens for an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes allow. The application must exist for the caller.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ORGANIZATION_NOT_FOUND, ALREADY_EXISTS, REQUEST_ID_REUSED,
+        PERMISSION_ESCALATION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetClientMembership(self, request, context):
+        """Reads the membership of a client application in an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClientMemberships(self, request, context):
+        """Lists the client applications that are members of an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+        Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateClientMembership(self, request, context):
+        """Adds scopes to a membership and takes scopes away. What is there already, or is not, is as good.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes that are added or taken away allow.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteClientMembership(self, request, context):
+        """Ends the membership of a client application in an organization: tokens for it have no power from then on.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes allow.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +317,56 @@ def add_ApplicationServiceServicer_to_server(servicer, server):
                     servicer.DeleteApplication,
                     request_deserializer=almoner_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.FromString,
                     response_serializer=almoner_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.SerializeToString,
+            ),
+            'ListSecrets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecrets,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.ListSecretsRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.ListSecretsResponse.SerializeToString,
+            ),
+            'RotateSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateSecret,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.RotateSecretRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.RotateSecretResponse.SerializeToString,
+            ),
+            'RevokeSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSecret,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.RevokeSecretRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.RevokeSecretResponse.SerializeToString,
+            ),
+            'EndRotation': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRotation,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.EndRotationRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.EndRotationResponse.SerializeToString,
+            ),
+            'RotateOwnSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateOwnSecret,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretResponse.SerializeToString,
+            ),
+            'CreateClientMembership': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateClientMembership,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipResponse.SerializeToString,
+            ),
+            'GetClientMembership': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClientMembership,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.GetClientMembershipRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.GetClientMembershipResponse.SerializeToString,
+            ),
+            'ListClientMemberships': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClientMemberships,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsResponse.SerializeToString,
+            ),
+            'UpdateClientMembership': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateClientMembership,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipResponse.SerializeToString,
+            ),
+            'DeleteClientMembership': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteClientMembership,
+                    request_deserializer=almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -298,6 +510,276 @@ class ApplicationService:
             '/almoner.v1.ApplicationService/DeleteApplication',
             almoner_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.SerializeToString,
             almoner_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecrets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/ListSecrets',
+            almoner_dot_v1_dot_application__service__pb2.ListSecretsRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.ListSecretsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/RotateSecret',
+            almoner_dot_v1_dot_application__service__pb2.RotateSecretRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.RotateSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/RevokeSecret',
+            almoner_dot_v1_dot_application__service__pb2.RevokeSecretRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.RevokeSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRotation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/EndRotation',
+            almoner_dot_v1_dot_application__service__pb2.EndRotationRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.EndRotationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateOwnSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/RotateOwnSecret',
+            almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.RotateOwnSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateClientMembership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/CreateClientMembership',
+            almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.CreateClientMembershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClientMembership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/GetClientMembership',
+            almoner_dot_v1_dot_application__service__pb2.GetClientMembershipRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.GetClientMembershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClientMemberships(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/ListClientMemberships',
+            almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.ListClientMembershipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateClientMembership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/UpdateClientMembership',
+            almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.UpdateClientMembershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteClientMembership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ApplicationService/DeleteClientMembership',
+            almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipRequest.SerializeToString,
+            almoner_dot_v1_dot_application__service__pb2.DeleteClientMembershipResponse.FromString,
             options,
             channel_credentials,
             insecure,

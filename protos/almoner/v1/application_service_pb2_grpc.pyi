@@ -60,16 +60,88 @@ class ApplicationServiceStub:
     Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     UpdateApplication: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.UpdateApplicationRequest, _application_service_pb2.UpdateApplicationResponse]
-    """Changes an application, but not its kind.
+    """Changes an application, but not its kind. With client_secret also what RotateSecret does where nothing of before goes
+    on being valid.
 
-    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
-    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE. Who sets a secret, or allows
+    scopes that memberships have, must hold what the client's tokens may do.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH, PERMISSION_ESCALATION,
+    TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
     """
     DeleteApplication: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]
-    """Deletes an application with its secrets, access rules and grants.
+    """Deletes an application with its secrets, memberships, access rules and grants.
 
     Required permissions: PERMISSION_APPLICATIONS_MANAGE.
-    Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
+    Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE (profiles use it, or are its own).
+    """
+    ListSecrets: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.ListSecretsRequest, _application_service_pb2.ListSecretsResponse]
+    """Lists the secrets of a client application that are valid, without their values, the newest first.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND.
+    """
+    RotateSecret: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.RotateSecretRequest, _application_service_pb2.RotateSecretResponse]
+    """Gives a client application a new secret, which is in this reply and never again, or the one given. Those of before
+    go on being valid for a while. A public client is none from then on.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE; the caller must also hold
+    what the client's tokens may do.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH, REQUEST_ID_REUSED, PERMISSION_ESCALATION, SECRET_LIMIT (50
+    are valid already), TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
+    """
+    RevokeSecret: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.RevokeSecretRequest, _application_service_pb2.RevokeSecretResponse]
+    """Ends one secret of a client application now. A client whose secrets have all ended is not public by that: it is let
+    in with none, until it gets another.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, SECRET_NOT_FOUND, ETAG_MISMATCH.
+    """
+    EndRotation: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.EndRotationRequest, _application_service_pb2.EndRotationResponse]
+    """Ends all secrets of a client application but the newest now. To end a rotation that is over changes nothing.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH.
+    """
+    RotateOwnSecret: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.RotateOwnSecretRequest, _application_service_pb2.RotateOwnSecretResponse]
+    """Gives a client application a new secret on the word of one that is valid, as RotateSecret does.
+
+    Required permissions: anonymous; the present secret is the credential.
+    Errors: CLIENT_INVALID (also a public client), SECRET_ROTATION_REFUSED (the application says that only its owner
+    does this), SECRET_LIMIT, TOO_MANY_ATTEMPTS.
+    """
+    CreateClientMembership: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.CreateClientMembershipRequest, _application_service_pb2.CreateClientMembershipResponse]
+    """Lets a client application get tokens for an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes allow. The application must exist for the caller.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ORGANIZATION_NOT_FOUND, ALREADY_EXISTS, REQUEST_ID_REUSED,
+    PERMISSION_ESCALATION.
+    """
+    GetClientMembership: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.GetClientMembershipRequest, _application_service_pb2.GetClientMembershipResponse]
+    """Reads the membership of a client application in an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND.
+    """
+    ListClientMemberships: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.ListClientMembershipsRequest, _application_service_pb2.ListClientMembershipsResponse]
+    """Lists the client applications that are members of an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+    Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+    """
+    UpdateClientMembership: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.UpdateClientMembershipRequest, _application_service_pb2.UpdateClientMembershipResponse]
+    """Adds scopes to a membership and takes scopes away. What is there already, or is not, is as good.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes that are added or taken away allow.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
+    """
+    DeleteClientMembership: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.DeleteClientMembershipRequest, _application_service_pb2.DeleteClientMembershipResponse]
+    """Ends the membership of a client application in an organization: tokens for it have no power from then on.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes allow.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
     """
 
 @_typing.type_check_only
@@ -104,16 +176,88 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
     """
     UpdateApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.UpdateApplicationRequest, _application_service_pb2.UpdateApplicationResponse]  # type: ignore[assignment]
-    """Changes an application, but not its kind.
+    """Changes an application, but not its kind. With client_secret also what RotateSecret does where nothing of before goes
+    on being valid.
 
-    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
-    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE. Who sets a secret, or allows
+    scopes that memberships have, must hold what the client's tokens may do.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH, PERMISSION_ESCALATION,
+    TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
     """
     DeleteApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]  # type: ignore[assignment]
-    """Deletes an application with its secrets, access rules and grants.
+    """Deletes an application with its secrets, memberships, access rules and grants.
 
     Required permissions: PERMISSION_APPLICATIONS_MANAGE.
-    Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
+    Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE (profiles use it, or are its own).
+    """
+    ListSecrets: _aio.UnaryUnaryMultiCallable[_application_service_pb2.ListSecretsRequest, _application_service_pb2.ListSecretsResponse]  # type: ignore[assignment]
+    """Lists the secrets of a client application that are valid, without their values, the newest first.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND.
+    """
+    RotateSecret: _aio.UnaryUnaryMultiCallable[_application_service_pb2.RotateSecretRequest, _application_service_pb2.RotateSecretResponse]  # type: ignore[assignment]
+    """Gives a client application a new secret, which is in this reply and never again, or the one given. Those of before
+    go on being valid for a while. A public client is none from then on.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE; the caller must also hold
+    what the client's tokens may do.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH, REQUEST_ID_REUSED, PERMISSION_ESCALATION, SECRET_LIMIT (50
+    are valid already), TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
+    """
+    RevokeSecret: _aio.UnaryUnaryMultiCallable[_application_service_pb2.RevokeSecretRequest, _application_service_pb2.RevokeSecretResponse]  # type: ignore[assignment]
+    """Ends one secret of a client application now. A client whose secrets have all ended is not public by that: it is let
+    in with none, until it gets another.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, SECRET_NOT_FOUND, ETAG_MISMATCH.
+    """
+    EndRotation: _aio.UnaryUnaryMultiCallable[_application_service_pb2.EndRotationRequest, _application_service_pb2.EndRotationResponse]  # type: ignore[assignment]
+    """Ends all secrets of a client application but the newest now. To end a rotation that is over changes nothing.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH.
+    """
+    RotateOwnSecret: _aio.UnaryUnaryMultiCallable[_application_service_pb2.RotateOwnSecretRequest, _application_service_pb2.RotateOwnSecretResponse]  # type: ignore[assignment]
+    """Gives a client application a new secret on the word of one that is valid, as RotateSecret does.
+
+    Required permissions: anonymous; the present secret is the credential.
+    Errors: CLIENT_INVALID (also a public client), SECRET_ROTATION_REFUSED (the application says that only its owner
+    does this), SECRET_LIMIT, TOO_MANY_ATTEMPTS.
+    """
+    CreateClientMembership: _aio.UnaryUnaryMultiCallable[_application_service_pb2.CreateClientMembershipRequest, _application_service_pb2.CreateClientMembershipResponse]  # type: ignore[assignment]
+    """Lets a client application get tokens for an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes allow. The application must exist for the caller.
+    Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ORGANIZATION_NOT_FOUND, ALREADY_EXISTS, REQUEST_ID_REUSED,
+    PERMISSION_ESCALATION.
+    """
+    GetClientMembership: _aio.UnaryUnaryMultiCallable[_application_service_pb2.GetClientMembershipRequest, _application_service_pb2.GetClientMembershipResponse]  # type: ignore[assignment]
+    """Reads the membership of a client application in an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND.
+    """
+    ListClientMemberships: _aio.UnaryUnaryMultiCallable[_application_service_pb2.ListClientMembershipsRequest, _application_service_pb2.ListClientMembershipsResponse]  # type: ignore[assignment]
+    """Lists the client applications that are members of an organization.
+
+    Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+    Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+    """
+    UpdateClientMembership: _aio.UnaryUnaryMultiCallable[_application_service_pb2.UpdateClientMembershipRequest, _application_service_pb2.UpdateClientMembershipResponse]  # type: ignore[assignment]
+    """Adds scopes to a membership and takes scopes away. What is there already, or is not, is as good.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes that are added or taken away allow.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
+    """
+    DeleteClientMembership: _aio.UnaryUnaryMultiCallable[_application_service_pb2.DeleteClientMembershipRequest, _application_service_pb2.DeleteClientMembershipResponse]  # type: ignore[assignment]
+    """Ends the membership of a client application in an organization: tokens for it have no power from then on.
+
+    Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+    scopes allow.
+    Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
     """
 
 class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,10 +313,13 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_service_pb2.UpdateApplicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_service_pb2.UpdateApplicationResponse, _abc.Awaitable[_application_service_pb2.UpdateApplicationResponse]]:
-        """Changes an application, but not its kind.
+        """Changes an application, but not its kind. With client_secret also what RotateSecret does where nothing of before goes
+        on being valid.
 
-        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
-        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE. Who sets a secret, or allows
+        scopes that memberships have, must hold what the client's tokens may do.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH, PERMISSION_ESCALATION,
+        TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
         """
 
     @_abc_1.abstractmethod
@@ -181,10 +328,139 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_service_pb2.DeleteApplicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_service_pb2.DeleteApplicationResponse, _abc.Awaitable[_application_service_pb2.DeleteApplicationResponse]]:
-        """Deletes an application with its secrets, access rules and grants.
+        """Deletes an application with its secrets, memberships, access rules and grants.
 
         Required permissions: PERMISSION_APPLICATIONS_MANAGE.
-        Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE.
+        Errors: APPLICATION_NOT_FOUND, ETAG_MISMATCH, APPLICATION_IN_USE (profiles use it, or are its own).
+        """
+
+    @_abc_1.abstractmethod
+    def ListSecrets(
+        self,
+        request: _application_service_pb2.ListSecretsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.ListSecretsResponse, _abc.Awaitable[_application_service_pb2.ListSecretsResponse]]:
+        """Lists the secrets of a client application that are valid, without their values, the newest first.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateSecret(
+        self,
+        request: _application_service_pb2.RotateSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.RotateSecretResponse, _abc.Awaitable[_application_service_pb2.RotateSecretResponse]]:
+        """Gives a client application a new secret, which is in this reply and never again, or the one given. Those of before
+        go on being valid for a while. A public client is none from then on.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE; the caller must also hold
+        what the client's tokens may do.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH, REQUEST_ID_REUSED, PERMISSION_ESCALATION, SECRET_LIMIT (50
+        are valid already), TOO_MANY_ATTEMPTS (a given secret waits for its digest like a password).
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeSecret(
+        self,
+        request: _application_service_pb2.RevokeSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.RevokeSecretResponse, _abc.Awaitable[_application_service_pb2.RevokeSecretResponse]]:
+        """Ends one secret of a client application now. A client whose secrets have all ended is not public by that: it is let
+        in with none, until it gets another.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, SECRET_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def EndRotation(
+        self,
+        request: _application_service_pb2.EndRotationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.EndRotationResponse, _abc.Awaitable[_application_service_pb2.EndRotationResponse]]:
+        """Ends all secrets of a client application but the newest now. To end a rotation that is over changes nothing.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE or PERMISSION_APPLICATIONS_UPDATE.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateOwnSecret(
+        self,
+        request: _application_service_pb2.RotateOwnSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.RotateOwnSecretResponse, _abc.Awaitable[_application_service_pb2.RotateOwnSecretResponse]]:
+        """Gives a client application a new secret on the word of one that is valid, as RotateSecret does.
+
+        Required permissions: anonymous; the present secret is the credential.
+        Errors: CLIENT_INVALID (also a public client), SECRET_ROTATION_REFUSED (the application says that only its owner
+        does this), SECRET_LIMIT, TOO_MANY_ATTEMPTS.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateClientMembership(
+        self,
+        request: _application_service_pb2.CreateClientMembershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.CreateClientMembershipResponse, _abc.Awaitable[_application_service_pb2.CreateClientMembershipResponse]]:
+        """Lets a client application get tokens for an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes allow. The application must exist for the caller.
+        Errors: APPLICATION_NOT_FOUND, WRONG_KIND, ORGANIZATION_NOT_FOUND, ALREADY_EXISTS, REQUEST_ID_REUSED,
+        PERMISSION_ESCALATION.
+        """
+
+    @_abc_1.abstractmethod
+    def GetClientMembership(
+        self,
+        request: _application_service_pb2.GetClientMembershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.GetClientMembershipResponse, _abc.Awaitable[_application_service_pb2.GetClientMembershipResponse]]:
+        """Reads the membership of a client application in an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListClientMemberships(
+        self,
+        request: _application_service_pb2.ListClientMembershipsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.ListClientMembershipsResponse, _abc.Awaitable[_application_service_pb2.ListClientMembershipsResponse]]:
+        """Lists the client applications that are members of an organization.
+
+        Required permissions: PERMISSION_APPLICATIONS_VIEW in the organization.
+        Errors: ORGANIZATION_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateClientMembership(
+        self,
+        request: _application_service_pb2.UpdateClientMembershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.UpdateClientMembershipResponse, _abc.Awaitable[_application_service_pb2.UpdateClientMembershipResponse]]:
+        """Adds scopes to a membership and takes scopes away. What is there already, or is not, is as good.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes that are added or taken away allow.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteClientMembership(
+        self,
+        request: _application_service_pb2.DeleteClientMembershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_service_pb2.DeleteClientMembershipResponse, _abc.Awaitable[_application_service_pb2.DeleteClientMembershipResponse]]:
+        """Ends the membership of a client application in an organization: tokens for it have no power from then on.
+
+        Required permissions: PERMISSION_APPLICATIONS_MANAGE in the organization, where the caller must also hold what the
+        scopes allow.
+        Errors: ORGANIZATION_NOT_FOUND, MEMBERSHIP_NOT_FOUND, ETAG_MISMATCH, PERMISSION_ESCALATION.
         """
 
 def add_ApplicationServiceServicer_to_server(servicer: ApplicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

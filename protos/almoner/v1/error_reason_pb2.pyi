@@ -128,6 +128,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the user has refused the device."""
     ERROR_REASON_DEVICE_CODE_EXPIRED: _ErrorReason.ValueType  # 47
     """FAILED_PRECONDITION: the device code, or the user code, has expired or is unknown."""
+    ERROR_REASON_SECRET_NOT_FOUND: _ErrorReason.ValueType  # 48
+    """NOT_FOUND: the application has no such secret that is valid. Metadata: id."""
+    ERROR_REASON_SECRET_ROTATION_REFUSED: _ErrorReason.ValueType  # 49
+    """PERMISSION_DENIED: only the owner of the application changes its secret."""
+    ERROR_REASON_SECRET_LIMIT: _ErrorReason.ValueType  # 50
+    """FAILED_PRECONDITION: the application has as many valid secrets as it may. Metadata: limit."""
+    ERROR_REASON_MEMBERSHIP_NOT_FOUND: _ErrorReason.ValueType  # 51
+    """NOT_FOUND: there is no such client in the organization for the caller. Metadata: id, organization_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -241,4 +249,12 @@ ERROR_REASON_AUTHORIZATION_DENIED: ErrorReason.ValueType  # 46
 """FAILED_PRECONDITION: the user has refused the device."""
 ERROR_REASON_DEVICE_CODE_EXPIRED: ErrorReason.ValueType  # 47
 """FAILED_PRECONDITION: the device code, or the user code, has expired or is unknown."""
+ERROR_REASON_SECRET_NOT_FOUND: ErrorReason.ValueType  # 48
+"""NOT_FOUND: the application has no such secret that is valid. Metadata: id."""
+ERROR_REASON_SECRET_ROTATION_REFUSED: ErrorReason.ValueType  # 49
+"""PERMISSION_DENIED: only the owner of the application changes its secret."""
+ERROR_REASON_SECRET_LIMIT: ErrorReason.ValueType  # 50
+"""FAILED_PRECONDITION: the application has as many valid secrets as it may. Metadata: limit."""
+ERROR_REASON_MEMBERSHIP_NOT_FOUND: ErrorReason.ValueType  # 51
+"""NOT_FOUND: there is no such client in the organization for the caller. Metadata: id, organization_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -576,3 +576,252 @@ class DecideDeviceAuthorizationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideDeviceAuthorizationResponse: _TypeAlias = DecideDeviceAuthorizationResponse  # noqa: Y015
+
+@_typing.final
+class IssueClientTokenRequest(_message.Message):
+    """IssueClientTokenRequest is the request of IssueClientToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    """Id of the client application."""
+    client_secret: _builtins.str
+    """A secret of it."""
+    organization_id: _builtins.str
+    """The organization that the token is for; empty: the application's own."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the token is to carry, one scope token each, all of which it must be allowed; empty: all that it may."""
+
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """The longest that the token may live; unset: as the application says, else ten minutes. It never lives longer than that,
+        nor than 300 minutes.
+        """
+
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        client_secret: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "lifetime", b"lifetime", "organization_id", b"organization_id", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueClientTokenRequest: _TypeAlias = IssueClientTokenRequest  # noqa: Y015
+
+@_typing.final
+class IssueClientTokenResponse(_message.Message):
+    """IssueClientTokenResponse is the reply of IssueClientToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    access_token: _builtins.str
+    """The JWT."""
+    organization_id: _builtins.str
+    """The organization that it is for."""
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """How long it lives from now on, in whole seconds."""
+
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it carries, one scope token each."""
+
+    def __init__(
+        self,
+        *,
+        access_token: _builtins.str = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "lifetime", b"lifetime", "organization_id", b"organization_id", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueClientTokenResponse: _TypeAlias = IssueClientTokenResponse  # noqa: Y015
+
+@_typing.final
+class ExchangeApiTokenRequest(_message.Message):
+    """ExchangeApiTokenRequest is the request of ExchangeApiToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_TOKEN_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    api_token: _builtins.str
+    """The API token."""
+    organization_id: _builtins.str
+    """The organization that the JWT is for; empty: the user's own."""
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """The longest that the JWT may live; unset: 30 minutes. It never lives longer than the API token, nor than 300 minutes."""
+
+    def __init__(
+        self,
+        *,
+        api_token: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_token", b"api_token", "lifetime", b"lifetime", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeApiTokenRequest: _TypeAlias = ExchangeApiTokenRequest  # noqa: Y015
+
+@_typing.final
+class ExchangeApiTokenResponse(_message.Message):
+    """ExchangeApiTokenResponse is the reply of ExchangeApiToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    access_token: _builtins.str
+    """The JWT."""
+    organization_id: _builtins.str
+    """The organization that it is for."""
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """How long it lives from now on, in whole seconds."""
+
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it carries, one scope token each."""
+
+    def __init__(
+        self,
+        *,
+        access_token: _builtins.str = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "lifetime", b"lifetime", "organization_id", b"organization_id", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeApiTokenResponse: _TypeAlias = ExchangeApiTokenResponse  # noqa: Y015
+
+@_typing.final
+class ListSigningKeysRequest(_message.Message):
+    """ListSigningKeysRequest is the request of ListSigningKeys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSigningKeysRequest: _TypeAlias = ListSigningKeysRequest  # noqa: Y015
+
+@_typing.final
+class ListSigningKeysResponse(_message.Message):
+    """ListSigningKeysResponse is the reply of ListSigningKeys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___SigningKey]:
+        """Public keys, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___SigningKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSigningKeysResponse: _TypeAlias = ListSigningKeysResponse  # noqa: Y015
+
+@_typing.final
+class SigningKey(_message.Message):
+    """SigningKey is the public half of a key that signs JWTs: a JWK (RFC 7517) whose members have its names. Those that its
+    type does not have are empty.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KID_FIELD_NUMBER: _builtins.int
+    KTY_FIELD_NUMBER: _builtins.int
+    ALG_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    CRV_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    E_FIELD_NUMBER: _builtins.int
+    kid: _builtins.str
+    """Id of the key, which the header of a JWT names: its thumbprint (RFC 7638)."""
+    kty: _builtins.str
+    """Type: EC, RSA or OKP."""
+    alg: _builtins.str
+    """Algorithm: ES256, RS256 or EdDSA."""
+    use: _builtins.str
+    """What it is for: sig."""
+    crv: _builtins.str
+    """Curve of a key of type EC or OKP."""
+    x: _builtins.str
+    """First coordinate of a key of type EC, the key of type OKP, base64url."""
+    y: _builtins.str
+    """Second coordinate of a key of type EC, base64url."""
+    n: _builtins.str
+    """Modulus of a key of type RSA, base64url."""
+    e: _builtins.str
+    """Exponent of a key of type RSA, base64url."""
+    def __init__(
+        self,
+        *,
+        kid: _builtins.str = ...,
+        kty: _builtins.str = ...,
+        alg: _builtins.str = ...,
+        use: _builtins.str = ...,
+        crv: _builtins.str = ...,
+        x: _builtins.str = ...,
+        y: _builtins.str = ...,
+        n: _builtins.str = ...,
+        e: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "crv", b"crv", "e", b"e", "kid", b"kid", "kty", b"kty", "n", b"n", "use", b"use", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SigningKey: _TypeAlias = SigningKey  # noqa: Y015

@@ -26,9 +26,23 @@ if _version_not_supported:
 
 
 class TokenServiceStub:
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -81,12 +95,41 @@ class TokenServiceStub:
                 request_serializer=almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationRequest.SerializeToString,
                 response_deserializer=almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationResponse.FromString,
                 _registered_method=True)
+        self.IssueClientToken = channel.unary_unary(
+                '/almoner.v1.TokenService/IssueClientToken',
+                request_serializer=almoner_dot_v1_dot_token__service__pb2.IssueClientTokenRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_token__service__pb2.IssueClientTokenResponse.FromString,
+                _registered_method=True)
+        self.ExchangeApiToken = channel.unary_unary(
+                '/almoner.v1.TokenService/ExchangeApiToken',
+                request_serializer=almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenResponse.FromString,
+                _registered_method=True)
+        self.ListSigningKeys = channel.unary_unary(
+                '/almoner.v1.TokenService/ListSigningKeys',
+                request_serializer=almoner_dot_v1_dot_token__service__pb2.ListSigningKeysRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_token__service__pb2.ListSigningKeysResponse.FromString,
+                _registered_method=True)
 
 
 class TokenServiceServicer:
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -183,6 +226,39 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueClientToken(self, request, context):
+        """Issues a JWT to a client application for itself (RFC 6749 section 4.4).
+
+        Required permissions: anonymous.
+        Errors: CLIENT_INVALID (also a public client, or an organization that is disabled), GRANT_TYPE_REFUSED, SCOPE_REFUSED
+        (also more scopes than fit into a token),
+        MEMBERSHIP_NOT_FOUND (the client is not of the organization and no member of it), TOO_MANY_ATTEMPTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExchangeApiToken(self, request, context):
+        """Changes an API token for a JWT of its user. The API token stays as it is.
+
+        Required permissions: anonymous.
+        Errors: TOKEN_INVALID (unknown or expired, or its user is locked or disabled), ORGANIZATION_NOT_FOUND (neither the
+        user's own nor one in which they hold anything).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSigningKeys(self, request, context):
+        """Lists the public keys that JWTs are checked against: those that signed, sign and are going to sign.
+
+        Required permissions: anonymous.
+        Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TokenServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -226,6 +302,21 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     request_deserializer=almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationRequest.FromString,
                     response_serializer=almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationResponse.SerializeToString,
             ),
+            'IssueClientToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueClientToken,
+                    request_deserializer=almoner_dot_v1_dot_token__service__pb2.IssueClientTokenRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_token__service__pb2.IssueClientTokenResponse.SerializeToString,
+            ),
+            'ExchangeApiToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExchangeApiToken,
+                    request_deserializer=almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenResponse.SerializeToString,
+            ),
+            'ListSigningKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSigningKeys,
+                    request_deserializer=almoner_dot_v1_dot_token__service__pb2.ListSigningKeysRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_token__service__pb2.ListSigningKeysResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'almoner.v1.TokenService', rpc_method_handlers)
@@ -235,9 +326,23 @@ def add_TokenServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokenService:
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -450,6 +555,87 @@ class TokenService:
             '/almoner.v1.TokenService/DecideDeviceAuthorization',
             almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationRequest.SerializeToString,
             almoner_dot_v1_dot_token__service__pb2.DecideDeviceAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueClientToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.TokenService/IssueClientToken',
+            almoner_dot_v1_dot_token__service__pb2.IssueClientTokenRequest.SerializeToString,
+            almoner_dot_v1_dot_token__service__pb2.IssueClientTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExchangeApiToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.TokenService/ExchangeApiToken',
+            almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenRequest.SerializeToString,
+            almoner_dot_v1_dot_token__service__pb2.ExchangeApiTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSigningKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.TokenService/ListSigningKeys',
+            almoner_dot_v1_dot_token__service__pb2.ListSigningKeysRequest.SerializeToString,
+            almoner_dot_v1_dot_token__service__pb2.ListSigningKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,9 +27,23 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TokenServiceStub:
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -98,12 +112,47 @@ class TokenServiceStub:
     Errors: DEVICE_CODE_EXPIRED, GRANT_REFUSED, SCOPE_REFUSED, GRANT_TYPE_REFUSED, PERMISSION_ESCALATION,
     TOO_MANY_ATTEMPTS (20 unknown codes in five minutes).
     """
+    IssueClientToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.IssueClientTokenRequest, _token_service_pb2.IssueClientTokenResponse]
+    """Issues a JWT to a client application for itself (RFC 6749 section 4.4).
+
+    Required permissions: anonymous.
+    Errors: CLIENT_INVALID (also a public client, or an organization that is disabled), GRANT_TYPE_REFUSED, SCOPE_REFUSED
+    (also more scopes than fit into a token),
+    MEMBERSHIP_NOT_FOUND (the client is not of the organization and no member of it), TOO_MANY_ATTEMPTS.
+    """
+    ExchangeApiToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ExchangeApiTokenRequest, _token_service_pb2.ExchangeApiTokenResponse]
+    """Changes an API token for a JWT of its user. The API token stays as it is.
+
+    Required permissions: anonymous.
+    Errors: TOKEN_INVALID (unknown or expired, or its user is locked or disabled), ORGANIZATION_NOT_FOUND (neither the
+    user's own nor one in which they hold anything).
+    """
+    ListSigningKeys: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ListSigningKeysRequest, _token_service_pb2.ListSigningKeysResponse]
+    """Lists the public keys that JWTs are checked against: those that signed, sign and are going to sign.
+
+    Required permissions: anonymous.
+    Errors: none of its own.
+    """
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -169,11 +218,46 @@ class TokenServiceAsyncStub(TokenServiceStub):
     Errors: DEVICE_CODE_EXPIRED, GRANT_REFUSED, SCOPE_REFUSED, GRANT_TYPE_REFUSED, PERMISSION_ESCALATION,
     TOO_MANY_ATTEMPTS (20 unknown codes in five minutes).
     """
+    IssueClientToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.IssueClientTokenRequest, _token_service_pb2.IssueClientTokenResponse]  # type: ignore[assignment]
+    """Issues a JWT to a client application for itself (RFC 6749 section 4.4).
+
+    Required permissions: anonymous.
+    Errors: CLIENT_INVALID (also a public client, or an organization that is disabled), GRANT_TYPE_REFUSED, SCOPE_REFUSED
+    (also more scopes than fit into a token),
+    MEMBERSHIP_NOT_FOUND (the client is not of the organization and no member of it), TOO_MANY_ATTEMPTS.
+    """
+    ExchangeApiToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ExchangeApiTokenRequest, _token_service_pb2.ExchangeApiTokenResponse]  # type: ignore[assignment]
+    """Changes an API token for a JWT of its user. The API token stays as it is.
+
+    Required permissions: anonymous.
+    Errors: TOKEN_INVALID (unknown or expired, or its user is locked or disabled), ORGANIZATION_NOT_FOUND (neither the
+    user's own nor one in which they hold anything).
+    """
+    ListSigningKeys: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ListSigningKeysRequest, _token_service_pb2.ListSigningKeysResponse]  # type: ignore[assignment]
+    """Lists the public keys that JWTs are checked against: those that signed, sign and are going to sign.
+
+    Required permissions: anonymous.
+    Errors: none of its own.
+    """
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
-    """TokenService issues, refreshes, introspects and revokes tokens. A token is 16 random bytes in base64 (24 characters
-    that end in "=="); only keyed digests are kept. An access token is a credential for every method of this API, as
-    `authorization: Bearer`: it authenticates its user, limited to its scopes.
+    """TokenService issues, refreshes, introspects and revokes tokens, of two kinds.
+
+    Tokens of a user for a client application (IssueToken, RefreshToken) are 16 random bytes in base64 (24 characters that
+    end in "=="); only keyed digests are kept, in a grant. They can be introspected, refreshed and revoked.
+
+    Tokens of a client application for itself (IssueClientToken), and of a user for an API token of theirs
+    (ExchangeApiToken), are JWTs (RFC 9068) that live for minutes to hours. Nothing of them is kept: any resource server can
+    check them against the keys of ListSigningKeys. Their claims are iss, aud, sub (the id of the client, or user:ID), iat,
+    exp, jti, org_id (the organization), permissions (roles there, in the form of ClientMembership.scopes), scope (all other
+    scopes, for example openid), for clients azp and client_id, and for users sid (the id of the API token). They are in no
+    grant: to IntrospectTokens they are inactive, to VerifyToken and RevokeToken unknown. What ends one before its time is
+    the end of the membership, of the application or of the API token, as far as it is shown here.
+
+    Either kind is a credential for every method of this API, as `authorization: Bearer`. The first authenticates its user,
+    limited to its scopes. A JWT of a client authenticates the client, with what its permissions allow in the organization
+    as far as its membership there still has them; one of a user authenticates the user, for as long as the API token is
+    valid.
 
     Methods marked anonymous take no credentials of a caller: what they are given is the credential. Every call may answer
     INVALID_FIELD, DEADLINE_EXCEEDED, STORAGE_UNAVAILABLE and INTERNAL, those that are not anonymous also
@@ -284,6 +368,45 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         behalf of another must hold what the tokens will allow.
         Errors: DEVICE_CODE_EXPIRED, GRANT_REFUSED, SCOPE_REFUSED, GRANT_TYPE_REFUSED, PERMISSION_ESCALATION,
         TOO_MANY_ATTEMPTS (20 unknown codes in five minutes).
+        """
+
+    @_abc_1.abstractmethod
+    def IssueClientToken(
+        self,
+        request: _token_service_pb2.IssueClientTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.IssueClientTokenResponse, _abc.Awaitable[_token_service_pb2.IssueClientTokenResponse]]:
+        """Issues a JWT to a client application for itself (RFC 6749 section 4.4).
+
+        Required permissions: anonymous.
+        Errors: CLIENT_INVALID (also a public client, or an organization that is disabled), GRANT_TYPE_REFUSED, SCOPE_REFUSED
+        (also more scopes than fit into a token),
+        MEMBERSHIP_NOT_FOUND (the client is not of the organization and no member of it), TOO_MANY_ATTEMPTS.
+        """
+
+    @_abc_1.abstractmethod
+    def ExchangeApiToken(
+        self,
+        request: _token_service_pb2.ExchangeApiTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.ExchangeApiTokenResponse, _abc.Awaitable[_token_service_pb2.ExchangeApiTokenResponse]]:
+        """Changes an API token for a JWT of its user. The API token stays as it is.
+
+        Required permissions: anonymous.
+        Errors: TOKEN_INVALID (unknown or expired, or its user is locked or disabled), ORGANIZATION_NOT_FOUND (neither the
+        user's own nor one in which they hold anything).
+        """
+
+    @_abc_1.abstractmethod
+    def ListSigningKeys(
+        self,
+        request: _token_service_pb2.ListSigningKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.ListSigningKeysResponse, _abc.Awaitable[_token_service_pb2.ListSigningKeysResponse]]:
+        """Lists the public keys that JWTs are checked against: those that signed, sign and are going to sign.
+
+        Required permissions: anonymous.
+        Errors: none of its own.
         """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.running import Almoner, Metadata
 
 P = Permission
-TOKEN_SERVICE = Path(__file__).parents[3] / "protos/almoner/v1/token_service.proto"
+PROTOS = Path(__file__).parents[3] / "protos/almoner/v1"
 TOKEN = base64.b64encode(b"sixteen bytes it").decode()
 _GRANTS = table_of(GrantRow)
 
@@ -287,5 +287,10 @@ async def test_anonymous_methods_look_at_no_credentials_of_a_caller(
 
 
 def test_every_method_that_says_so_is_anonymous_and_no_other() -> None:
-    comments = re.findall(r"// Required permissions: anonymous.*?rpc (\w+)\(", TOKEN_SERVICE.read_text(), re.DOTALL)
-    assert {f"/almoner.v1.TokenService/{name}" for name in comments} == ANONYMOUS_METHODS
+    said = {
+        f"/almoner.v1.{service}/{method}"
+        for path in PROTOS.glob("*_service.proto")
+        for service in re.findall(r"^service (\w+) ", path.read_text(), re.MULTILINE)
+        for method in re.findall(r"// Required permissions: anonymous.*?rpc (\w+)\(", path.read_text(), re.DOTALL)
+    }
+    assert said == ANONYMOUS_METHODS

@@ -27,6 +27,7 @@ from almoner.v1 import (
     token_service_pb2_grpc,
 )
 from service.rpc.interceptors import ANONYMOUS_METHODS
+from tests.databases import ADMIN_TOKEN
 from tests.running import Almoner, running
 from tests.service.grants.office import Office, mapping
 from tests.service.profiles.desk import Person
@@ -89,6 +90,11 @@ TABLE = {
     "ListApplications":    "p p p p p + + +",
     "UpdateApplication":   "p p p p p + n +",
     "DeleteApplication":   "p p p p p + n +",
+    "ListSecrets":         "p p p p p + n +",
+    "RotateSecret":        "p p p p p + n +",
+    "RevokeSecret":        "p p p p p + n +",
+    "EndRotation":         "p p p p p + n +",
+    "RotateOwnSecret":     "+ + + + + + + +",
     "WhoAmI":              "+ + + + + + + +",
     "CreateOrganization":  "p p p p p p p +",
     "GetOrganization":     "+ + + + + + n +",
@@ -139,6 +145,14 @@ TABLE = {
     "StartDeviceAuthorization":  "+ + + + + + + +",
     "GetDeviceAuthorization":    "+ + + + + + + +",
     "DecideDeviceAuthorization": "+ + + + + + + +",
+    "CreateClientMembership":    "p p p p p + n +",
+    "GetClientMembership":       "p p p p p + n +",
+    "ListClientMemberships":     "p p p p p + + +",
+    "UpdateClientMembership":    "p p p p p + n +",
+    "DeleteClientMembership":    "p p p p p + n +",
+    "IssueClientToken":          "+ + + + + + + +",
+    "ExchangeApiToken":          "+ + + + + + + +",
+    "ListSigningKeys":           "+ + + + + + + +",
 }  # fmt: skip
 
 _NUMBERS = itertools.count(1)
@@ -209,6 +223,11 @@ class World:
         request = A.CreateApplicationRequest(application=client)
         reply = await self.ApplicationService.CreateApplication(request, metadata=self.almoner.as_admin)
         return cast("application_pb2.Application", reply.application)
+
+    async def membership(self) -> application_pb2.ClientMembership:
+        request = A.CreateClientMembershipRequest(membership=await new_membership(self))
+        reply = await self.ApplicationService.CreateClientMembership(request, metadata=self.almoner.as_admin)
+        return cast("application_pb2.ClientMembership", reply.membership)
 
     async def access_rule(self) -> int:
         rule = grant_pb2.AccessRule(application_id=(await self.client()).id, user_id=self.users["owner"].id)
@@ -295,6 +314,34 @@ async def update_application(w: World) -> Message:
     return A.UpdateApplicationRequest(application=application)
 
 
+async def list_secrets(w: World) -> Message:
+    return A.ListSecretsRequest(application_id=(await w.client()).id)
+
+
+async def rotate_secret(w: World) -> Message:
+    return A.RotateSecretRequest(application_id=(await w.client()).id)
+
+
+async def revoke_secret(w: World) -> Message:
+    client = await w.client()
+    rotated = await w.ApplicationService.RotateSecret(
+        A.RotateSecretRequest(application_id=client.id), metadata=w.almoner.as_admin
+    )
+    return A.RevokeSecretRequest(application_id=client.id, secret_id=rotated.secret.id)
+
+
+async def end_rotation(w: World) -> Message:
+    return A.EndRotationRequest(application_id=(await w.client()).id)
+
+
+async def rotate_own_secret(w: World) -> Message:
+    client = await w.client()
+    rotated = await w.ApplicationService.RotateSecret(
+        A.RotateSecretRequest(application_id=client.id), metadata=w.almoner.as_admin
+    )
+    return A.RotateOwnSecretRequest(client_id=client.id, client_secret=rotated.client_secret)
+
+
 async def new_organization(w: World) -> Message:
     return D.CreateOrganizationRequest(organization=directory_pb2.Organization(display_name="O"))
 
@@ -337,6 +384,37 @@ async def create_role_binding(w: World) -> Message:
 
 async def create_api_token(w: World) -> Message:
     return D.CreateApiTokenRequest(api_token=directory_pb2.ApiToken(name="T", user_id=w.users["owner"].id))
+
+
+async def new_membership(w: World) -> application_pb2.ClientMembership:
+    return application_pb2.ClientMembership(
+        application_id=(await w.client()).id, organization_id=w.organization.id, scopes=["org:org_owner"]
+    )
+
+
+async def create_client_membership(w: World) -> Message:
+    return A.CreateClientMembershipRequest(membership=await new_membership(w))
+
+
+def of_membership(request: Callable[..., Message], **members: Any) -> Callable[[World], Awaitable[Message]]:
+    async def make(w: World) -> Message:
+        membership = await w.membership()
+        return request(application_id=membership.application_id, organization_id=membership.organization_id, **members)
+
+    return make
+
+
+async def issue_client_token(w: World) -> Message:
+    ways = [application_pb2.GRANT_TYPE_CLIENT_CREDENTIALS]
+    client = application_pb2.ClientApplication(grant_types=ways)
+    application = application_pb2.Application(name="C", organization_id=w.organization.id, client=client)
+    request = A.CreateApplicationRequest(application=application)
+    made = await w.ApplicationService.CreateApplication(request, metadata=w.almoner.as_admin)
+    return T.IssueClientTokenRequest(client_id=made.application.id, client_secret=made.client_secret)
+
+
+async def exchange_api_token(w: World) -> Message:
+    return T.ExchangeApiTokenRequest(api_token=ADMIN_TOKEN)
 
 
 async def create_access_rule(w: World) -> Message:
@@ -438,6 +516,11 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "ListApplications": nothing(A.ListApplicationsRequest),
     "UpdateApplication": update_application,
     "DeleteApplication": by_id(A.DeleteApplicationRequest, "new_application", "number"),
+    "ListSecrets": list_secrets,
+    "RotateSecret": rotate_secret,
+    "RevokeSecret": revoke_secret,
+    "EndRotation": end_rotation,
+    "RotateOwnSecret": rotate_own_secret,
     "WhoAmI": nothing(D.WhoAmIRequest),
     "CreateOrganization": new_organization,
     "GetOrganization": get_organization,
@@ -488,6 +571,14 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "StartDeviceAuthorization": start_device_authorization,
     "GetDeviceAuthorization": by_id(T.GetDeviceAuthorizationRequest, "user_code", "user_code"),
     "DecideDeviceAuthorization": by_id(T.DecideDeviceAuthorizationRequest, "user_code", "user_code"),
+    "CreateClientMembership": create_client_membership,
+    "GetClientMembership": of_membership(A.GetClientMembershipRequest),
+    "ListClientMemberships": nothing(A.ListClientMembershipsRequest),
+    "UpdateClientMembership": of_membership(A.UpdateClientMembershipRequest, added_scopes=["org:developer"]),
+    "DeleteClientMembership": of_membership(A.DeleteClientMembershipRequest),
+    "IssueClientToken": issue_client_token,
+    "ExchangeApiToken": exchange_api_token,
+    "ListSigningKeys": nothing(T.ListSigningKeysRequest),
 }
 
 

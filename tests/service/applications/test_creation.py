@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
 from almoner.v1.application_pb2 import GRANT_TYPE_CLIENT_CREDENTIALS, GRANT_TYPE_REFRESH_TOKEN, ClientApplication
-from service.applications.rules import CLIENT_SECRET_DIGEST
+from service.applications.secrets import CLIENT_SECRET_DIGEST
 from tests.refusals import refusal_of
 from tests.service.applications.registry import SECRET, Application, client, provider
 

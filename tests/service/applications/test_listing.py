@@ -183,3 +183,28 @@ async def test_a_right_to_change_one_application_lists_nothing(two_organizations
     await registry.bind(ann, await registry.get(number=2), Permission.APPLICATIONS_MANAGE)
     refusal = await refusal_of(registry.page(registry.almoner.as_("ann")))
     assert (refusal.code, refusal.reason) == (StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")
+
+
+async def test_a_list_is_counted_where_somebody_asks(stocked: Registry) -> None:
+    assert (await stocked.page(page_size=1)).total_size == 0
+    first = await stocked.page(page_size=1, count_all=True)
+    assert (len(first.applications), first.total_size) == (1, 3)
+    second = await stocked.page(page_size=1, page_token=first.next_page_token, count_all=True)
+    assert (len(second.applications), second.total_size) == (1, 3)
+    last = await stocked.page(skip=2, count_all=True, order_by="name desc")
+    assert (len(last.applications), last.total_size) == (1, 3)
+    assert (await stocked.page(skip=9, count_all=True)).total_size == 3
+
+
+async def test_what_is_counted_is_what_the_filter_leaves(stocked: Registry) -> None:
+    page = await stocked.page(page_size=1, count_all=True, filter="kind = provider")
+    assert (len(page.applications), page.total_size) == (1, 2)
+    assert (await stocked.page(count_all=True, filter='name = "nobody"')).total_size == 0
+
+
+async def test_nobody_is_told_how_many_there_are_that_they_do_not_see(stocked: Registry) -> None:
+    acme = await stocked.almoner.organization("Acme")
+    ann = await stocked.almoner.user("ann", organization_id=acme.id)
+    await stocked.bind(ann, await stocked.get(number=3), Permission.APPLICATIONS_VIEW)
+    page = await stocked.page(stocked.almoner.as_("ann"), organization_id="-", count_all=True)
+    assert ([application.number for application in page.applications], page.total_size) == ([3], 1)

@@ -46,7 +46,10 @@ PROTOS = Path(__file__).parents[3] / "protos" / "almoner" / "v1"
 MODULES: dict[str, tuple[Any, Any]] = {
     "ListProfiles": (profile_service_pb2, profile_service_pb2_grpc.ProfileServiceStub),
     "ListProfileLinks": (profile_service_pb2, profile_service_pb2_grpc.ProfileServiceStub),
-    "ListApplications": (application_service_pb2, application_service_pb2_grpc.ApplicationServiceStub),
+    **dict.fromkeys(
+        ("ListApplications", "ListClientMemberships"),
+        (application_service_pb2, application_service_pb2_grpc.ApplicationServiceStub),
+    ),
     **dict.fromkeys(
         ("ListOrganizations", "ListUsers", "ListRoles", "ListRoleBindings", "ListApiTokens"),
         (directory_service_pb2, directory_service_pb2_grpc.DirectoryServiceStub),
@@ -70,6 +73,8 @@ def _documented() -> dict[str, Documented]:
     found = {}
     for path in PROTOS.glob("*_service.proto"):
         for request in re.finditer(r"message (List\w+)Request \{(.*?)\n\}", path.read_text(), re.DOTALL):
+            if "string filter" not in request[2]:
+                continue  # It lists everything at once.
             text = " ".join(line.strip().removeprefix("//").strip() for line in request[2].splitlines())
             filters = re.search(r"AIP-160 expression over (.*?)\. string filter", text)
             orders = re.search(r'followed by "desc": (.*?)\. Default: "(\w+)"', text)
@@ -193,6 +198,20 @@ async def _stock_grants(desk: Desk) -> None:
     await office.mapping(name="a", issuer_uri="https://other.example")
     await office.mapping(name="c", user_id=other.id)
     await office.change_mapping(grant_pb2.JwtMapping(name="b", id_match="x"))
+    await _stock_memberships(desk, second, await desk.client(), first)
+
+
+async def _stock_memberships(desk: Desk, *clients: application_pb2.Application) -> None:
+    stub: Any = application_service_pb2_grpc.ApplicationServiceStub(desk.almoner.channel)
+    for client in clients:
+        made = application_pb2.ClientMembership(application_id=client.id, organization_id=desk.organization.id)
+        await stub.CreateClientMembership(
+            application_service_pb2.CreateClientMembershipRequest(membership=made), metadata=desk.almoner.as_admin_token
+        )
+    changed = application_service_pb2.UpdateClientMembershipRequest(
+        application_id=clients[0].id, organization_id=desk.organization.id, added_scopes=["a"]
+    )
+    await stub.UpdateClientMembership(changed, metadata=desk.almoner.as_admin_token)
 
 
 async def _running(template: Template, directory: Path) -> AsyncIterator[Stock]:

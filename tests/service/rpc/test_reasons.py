@@ -15,9 +15,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from almoner.v1 import directory_pb2, profile_pb2
 from almoner.v1 import directory_service_pb2 as d
 from almoner.v1 import grant_service_pb2 as g
-from almoner.v1.application_service_pb2 import DeleteApplicationRequest, GetApplicationRequest
+from almoner.v1.application_service_pb2 import (
+    DeleteApplicationRequest,
+    GetApplicationRequest,
+    GetClientMembershipRequest,
+    RevokeSecretRequest,
+    RotateOwnSecretRequest,
+    RotateSecretRequest,
+)
 from almoner.v1.application_service_pb2_grpc import ApplicationServiceStub
 from almoner.v1.grant_service_pb2_grpc import GrantServiceStub
+from service.applications.rotation import MOST_VALID
 from service.errors import Reason
 from tests.refusals import refusal_of
 from tests.running import as_user, running
@@ -354,6 +362,35 @@ async def device_code_expired(desk: Desk) -> None:
 async def wrong_kind(desk: Desk) -> None:
     client = await desk.client()
     await desk.create(profile_pb2.Profile(name="n", application_number=client.number))
+
+
+@recipe(Reason.MEMBERSHIP_NOT_FOUND)
+async def membership_not_found(desk: Desk) -> None:
+    stub: Any = ApplicationServiceStub(desk.almoner.channel)
+    request = GetClientMembershipRequest(application_id=(await desk.client()).id)
+    await stub.GetClientMembership(request, metadata=desk.chief.by)
+
+
+@recipe(Reason.SECRET_NOT_FOUND)
+async def secret_not_found(desk: Desk) -> None:
+    stub: Any = ApplicationServiceStub(desk.almoner.channel)
+    request = RevokeSecretRequest(application_id=(await desk.client()).id, secret_id=2**40)
+    await stub.RevokeSecret(request, metadata=desk.chief.by)
+
+
+@recipe(Reason.SECRET_ROTATION_REFUSED)
+async def secret_rotation_refused(desk: Desk) -> None:
+    counter = await counter_of(desk)
+    application, secret = await counter.another_application(public=False, owner_only_secret_rotation=True)
+    await counter.applications.RotateOwnSecret(RotateOwnSecretRequest(client_id=application.id, client_secret=secret))
+
+
+@recipe(Reason.SECRET_LIMIT)
+async def secret_limit(desk: Desk) -> None:
+    stub: Any = ApplicationServiceStub(desk.almoner.channel)
+    request = RotateSecretRequest(application_id=(await desk.client()).id)
+    for _ in range(MOST_VALID):
+        await stub.RotateSecret(request, metadata=desk.chief.by)
 
 
 @pytest.fixture(scope="module")
