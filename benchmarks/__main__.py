@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import load, servers, tokens
+from benchmarks import clients, load, servers, tokens
 from benchmarks.load import Request, Result
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def operations(server: servers.Running, ceiling: str) -> list[Operation]:
             lambda: tokens.refreshing(server, CALLERS),
             put,
         ),
+        Operation("CSP auth/authorize, generated secret (JWT)", clients.asking(server), put),
     ]
 
 

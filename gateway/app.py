@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from gateway.call import Services
 from gateway.dialects import DIALECTS
-from gateway.endpoint import Endpoint, refuse, request_id_of
+from gateway.endpoint import Endpoint, refuse, request_id_of, trace_id_of
 from gateway.failures import Failure
 from gateway.openapi import document
 from gateway.own import OPENAPI, OWN
@@ -93,7 +93,7 @@ class _WrongMethod:
     async def serve(self, request: web.Request) -> web.Response:
         message = f"the resource has no method {request.method[:32]}; it has {self._allow}"
         failure = Failure(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, allow=self._allow)
-        return refuse(self._dialect, Refused(failure, self._route, request_id_of(request)))
+        return refuse(self._dialect, Refused(failure, self._route, request_id_of(request), trace_id_of(request)))
 
 
 class _Unmatched:
@@ -110,4 +110,4 @@ class _Unmatched:
         if serving is not None:
             return await serving.serve(request)
         failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
-        return refuse(dialect, Refused(failure, None, request_id_of(request)))
+        return refuse(dialect, Refused(failure, None, request_id_of(request), trace_id_of(request)))

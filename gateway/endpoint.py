@@ -34,7 +34,8 @@ LOG = logging.getLogger(__name__)
 
 X_REQUEST_ID = istr("X-Request-Id")
 SEC_FETCH_SITE = istr("Sec-Fetch-Site")
-TRACE_HEADERS = (istr("traceparent"), istr("tracestate"))
+TRACEPARENT = istr("traceparent")
+TRACE_HEADERS = (TRACEPARENT, istr("tracestate"))
 SERVER = "almoner"
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
@@ -45,6 +46,7 @@ ON_BEHALF_OF = "almoner-on-behalf-of"
 _PROCESS = os.urandom(8).hex()
 _NUMBERS = itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _NOT_PHRASE = re.compile(r"[^ -~]")
 _LONGEST_PHRASE = 1024
 
@@ -55,6 +57,12 @@ def request_id_of(request: web.BaseRequest) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
     return f"{_PROCESS}{next(_NUMBERS):016x}"
+
+
+def trace_id_of(request: web.BaseRequest) -> str:
+    """Returns the trace that the client says the request is part of (W3C Trace Context section 3.2); empty: none."""
+    found = _TRACEPARENT.fullmatch(request.headers.get(TRACEPARENT, ""))
+    return found[1] if found else ""
 
 
 def is_metadata(value: str) -> bool:
@@ -139,16 +147,16 @@ class Endpoint:
                 response.headers.update(reply.headers)
             return response
         except Failure as failure:
-            return self._refuse(failure, request_id)
+            return self._refuse(failure, request, request_id)
         except aio.AioRpcError as error:
-            return self._refuse(self._failure(error), request_id)
+            return self._refuse(self._failure(error), request, request_id)
         # A fault in the gateway itself. The client learns the request id and nothing else; the log has the rest.
         except Exception:
             LOG.exception("%s %s failed, request id %s", self._route.method, self._route.path, request_id)
-            return self._refuse(unexpected(), request_id)
+            return self._refuse(unexpected(), request, request_id)
 
-    def _refuse(self, failure: Failure, request_id: str) -> web.Response:
-        return refuse(self._dialect, Refused(failure, self._route, request_id))
+    def _refuse(self, failure: Failure, request: web.Request, request_id: str) -> web.Response:
+        return refuse(self._dialect, Refused(failure, self._route, request_id, trace_id_of(request)))
 
     def _failure(self, error: aio.AioRpcError) -> Failure:
         failure = from_rpc(error, self._dialect.members)

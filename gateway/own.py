@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes of the gateway itself: what there is, whether it lives, whether it can serve."""
+"""Routes of the gateway itself: what there is, whether it lives and can serve, and the keys that JWTs are checked with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from almoner.v1.token_service_pb2 import ListSigningKeysRequest, SigningKey
 from gateway.call import Call, Reply
 from gateway.failures import Failure
 from gateway.problem import PROBLEM
@@ -17,6 +18,8 @@ from gateway.routing import Dialect, Route
 
 OPENAPI: web.AppKey[bytes] = web.AppKey("openapi", bytes)
 """The OpenAPI document of the application, as it is sent."""
+
+CACHED = {"Cache-Control": "public, max-age=300"}
 
 OpenCall = Call[None, None, None]
 
@@ -33,6 +36,7 @@ class Links(msgspec.Struct):
     openapi: str = "/openapi.json"
     health: str = "/healthz"
     readiness: str = "/readyz"
+    jwks: str = "/.well-known/jwks.json"
 
 
 class Index(msgspec.Struct):
@@ -41,6 +45,26 @@ class Index(msgspec.Struct):
     name: str
     version: str
     links: Links
+
+
+class Jwk(msgspec.Struct, omit_defaults=True):
+    """A public key (RFC 7517 section 4), with the members that a key of its type has."""
+
+    kid: str
+    kty: str
+    alg: str
+    use: str
+    crv: str = ""
+    x: str = ""
+    y: str = ""
+    n: str = ""
+    e: str = ""
+
+
+class JwkSet(msgspec.Struct):
+    """Public keys (RFC 7517 section 5), the newest first."""
+
+    keys: list[Jwk]
 
 
 async def index(_: OpenCall) -> Reply:
@@ -67,6 +91,19 @@ async def openapi(call: OpenCall) -> Reply:
     return Reply(msgspec.Raw(call.request.app[OPENAPI]))
 
 
+async def jwks(call: OpenCall) -> Reply:
+    """Gives the keys that JWTs issued here are checked with.
+
+    A key is published longer before it signs than it may be cached.
+    """
+    listed = await call.send(call.services.tokens.ListSigningKeys, ListSigningKeysRequest())
+    return Reply(JwkSet([_jwk(key) for key in listed.keys]), headers=CACHED)
+
+
+def _jwk(key: SigningKey) -> Jwk:
+    return Jwk(key.kid, key.kty, key.alg, key.use, crv=key.crv, x=key.x, y=key.y, n=key.n, e=key.e)
+
+
 OWN = Dialect(
     name="almoner",
     title="Almoner",
@@ -91,6 +128,16 @@ OWN = Dialect(
             "This document",
             "OpenAPI 3.1.1",
             reply=dict[str, msgspec.Raw],
+            anonymous=True,
+        ),
+        Route(
+            "GET",
+            "/.well-known/jwks.json",
+            jwks,
+            "The keys that JWTs are checked with",
+            "RFC 7517 section 5",
+            refusals=(HTTPStatus.SERVICE_UNAVAILABLE,),
+            reply=JwkSet,
             anonymous=True,
         ),
     ),

@@ -106,11 +106,13 @@ class Refused(NamedTuple):
         failure: What went wrong.
         route: Where; None: at a path of the dialect that has no route.
         request_id: Id of the request, which the log has too.
+        trace_id: Trace that the client says the request is part of (W3C traceparent); empty: none.
     """
 
     failure: Failure
     route: Route | None
     request_id: str
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

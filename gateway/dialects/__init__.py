@@ -9,9 +9,10 @@ from gateway.dialects.hdp import HDP
 from gateway.dialects.venafi import VENAFI
 from gateway.dialects.venafi.activation import ACTIVATION_PAGE
 from gateway.dialects.venafi.vedauth import VEDAUTH
+from gateway.dialects.vmware import CPN, CSP
 from gateway.dialects.workato import WORKATO
 
 if TYPE_CHECKING:
     from gateway.routing import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO, VENAFI, VEDAUTH, ACTIVATION_PAGE)
+DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO, VENAFI, VEDAUTH, ACTIVATION_PAGE, CPN, CSP)

@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from service.storage.store import Tx
     from tests.databases import Template
 
-# What is sealed in the background while a test runs.
+# What is written in the background while a test runs.
 OF_THE_BACKGROUND = {AuditSealRow.__tablename__}
-SEAL = "seal"
+COLUMNS_OF_THE_BACKGROUND = {"seal", "last_used"}
 
 
 def every_row(tx: Tx) -> dict[str, list[Any]]:
     """Returns all that is stored, by table."""
     return {
         table.name: sorted(
-            map(tuple, tx.execute(select(*(column for column in table.c if column.name != SEAL)))), key=repr
+            map(
+                tuple,
+                tx.execute(select(*(column for column in table.c if column.name not in COLUMNS_OF_THE_BACKGROUND))),
+            ),
+            key=repr,
         )
         for table in METADATA.sorted_tables
         if table.name not in OF_THE_BACKGROUND

@@ -43,7 +43,10 @@ SERVICES: Final[dict[str, tuple[Any, Any]]] = {
     for service in module.DESCRIPTOR.services_by_name.values()
     for name in service.methods_by_name
 }
-LISTS: Final = [name for name in SERVICES if name.startswith("List")]
+LISTS: Final = [
+    name for name, (module, _) in SERVICES.items()
+    if name.startswith("List") and "page_token" in getattr(module, f"{name}Request").DESCRIPTOR.fields_by_name
+]  # fmt: skip
 NOWHERE: Final = str(uuid.UUID(int=1))
 OK_CLIENT: Final = {"clientId": "c", "clientSecret": "s"}
 
@@ -139,6 +142,15 @@ BY_USER_CODE: Final = ("GetDeviceAuthorization", "DecideDeviceAuthorization")
 NO_NUMBERS: Final = (0, -1, 999_999, 2**63 - 1, -(2**63))
 BULK: Final = ("DeleteAccessRules", "RevokeGrants")
 
+NO_SECRETS: Final = ("\u0000", "a\u0000b", "x" * 1_025)
+OF_SECRETS: Final[dict[str, dict[str, Any]]] = {
+    "ListSecrets": {},
+    "RotateSecret": {},
+    "RevokeSecret": {"secretId": 1},
+    "EndRotation": {},
+}
+
+
 ROWS: Final = [
     # Profiles.
     invalid("CreateProfile", {}, "profile"),
@@ -208,6 +220,31 @@ ROWS: Final = [
     invalid("GetApplication", {"id": ""}, "id"),
     missing("GetApplication", {"number": -1}, "APPLICATION"),
     missing("GetApplication", {"id": "nothing"}, "APPLICATION"),
+    *(invalid("CreateApplication", client(secretRotationLifetime=length), "application.client.secret_rotation_lifetime")
+      for length in ("-1s", "-0.000001s", "2147483648s")),
+    *(invalid("CreateApplication", {**client(), "clientSecret": text}, "client_secret") for text in NO_SECRETS),
+    *(invalid("UpdateApplication", {"application": {"id": "<client>"}, "clientSecret": text}, "client_secret")
+      for text in NO_SECRETS),
+    Row("UpdateApplication", {"application": {"number": "<application>"}, "clientSecret": "x"}, "FAILED_PRECONDITION", "WRONG_KIND", []),
+    # Secrets of applications.
+    *(invalid(name, {**OF_SECRETS[name], "applicationId": text}, "application_id")
+      for name in OF_SECRETS for text in ("", "x" * 129, "a\u0000", "a\n")),
+    *(missing(name, {**OF_SECRETS[name], "applicationId": "nothing"}, "APPLICATION") for name in OF_SECRETS),
+    *(stale(name, {**OF_SECRETS[name], "applicationId": "<client>", "etag": '"70"'})
+      for name in OF_SECRETS if name != "ListSecrets"),
+    *(invalid("RotateSecret", {"applicationId": "<client>", "clientSecret": text}, "client_secret") for text in NO_SECRETS),
+    *(invalid("RotateSecret", {"applicationId": "<client>", "previousLifetime": length}, "previous_lifetime")
+      for length in ("-1s", "2147483648s")),
+    invalid("RotateSecret", {"applicationId": "<client>", "requestId": "1"}, "request_id"),
+    *(invalid("RevokeSecret", {"applicationId": "<client>", "secretId": number}, "secret_id") for number in (0, -1)),
+    *(missing("RevokeSecret", {"applicationId": "<client>", "secretId": number}, "SECRET") for number in (999_999, 2**63 - 1)),
+    invalid("RotateOwnSecret", {}, "client_id"),
+    invalid("RotateOwnSecret", {"clientId": "almoner", "clientSecret": "x" * 1_025}, "client_secret"),
+    *(invalid("RotateOwnSecret", {"clientId": "almoner", "newClientSecret": text}, "new_client_secret") for text in NO_SECRETS),
+    *(invalid("RotateOwnSecret", {"clientId": "almoner", "previousLifetime": length}, "previous_lifetime")
+      for length in ("-1s", "2147483648s")),
+    *(unauthenticated("RotateOwnSecret", {"clientId": client_id, "clientSecret": "\u0000"}, "CLIENT_INVALID")
+      for client_id in ("no such", "almoner")),
     mask("UpdateApplication", {"application": {"number": "<application>"}, "updateMask": "number"}),
     Row("UpdateApplication", {"application": {"number": "<application>", "client": {"renewable": True}}}, "FAILED_PRECONDITION", "WRONG_KIND", []),
     Row("DeleteApplication", {"number": "<application>"}, "FAILED_PRECONDITION", "APPLICATION_IN_USE", []),

@@ -60,18 +60,19 @@ def read(path: Path) -> Json:
 
 
 class World(NamedTuple):
-    """A database in which a sample makes sense, and what `<name>` stands for in headers."""
+    """A database in which a sample makes sense, and what `<name>` stands for in paths and headers."""
 
     template: Template
     names: Names
 
 
 async def send(rest: Rest, request: Json, names: Names) -> Answer:
-    headers = [
-        (name, re.sub("<(.*)>", lambda found: names[found[1]], value)) for name, value in request["headers"].items()
-    ]
+    def named(text: str) -> str:
+        return re.sub("<(.*?)>", lambda found: names[found[1]], text)
+
+    headers = [(name, named(value)) for name, value in request["headers"].items()]
     content = msgspec.json.encode(request["body"]) if "body" in request else request.get("content", "").encode()
-    return await rest.send(request["method"], request["path"], by=None, data=content or None, headers=headers)
+    return await rest.send(request["method"], named(request["path"]), by=None, data=content or None, headers=headers)
 
 
 async def take(rest: Rest, step: Json, names: Names) -> None:
@@ -164,10 +165,16 @@ async def worlds(
 
 
 def differences(expected: Json, actual: Json, path: str = "$") -> Iterator[str]:
-    """Yields where two values differ. Types count: 17 is neither 17.0 nor "17". `$match` is a pattern for a string."""
+    """Yields where two values differ. Types count: 17 is neither 17.0 nor "17".
+
+    `$match` is a pattern for a string, `$above` what an integer is greater than.
+    """
     if isinstance(expected, dict) and "$match" in expected:
         if not isinstance(actual, str) or not re.search(expected["$match"], actual):
             yield f"{path} is {actual!r}, which {expected['$match']!r} does not match"
+    elif isinstance(expected, dict) and "$above" in expected:
+        if type(actual) is not int or actual <= expected["$above"]:
+            yield f"{path} is {actual!r}, which is no integer above {expected['$above']}"
     elif type(expected) is not type(actual):
         yield f"{path} is {actual!r}, not {expected!r}"
     elif isinstance(expected, dict):

@@ -28,7 +28,7 @@ async def fuzzed(sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterat
         yield gateway
 
 
-CREDENTIALS_IN_BODIES = "^/(vedauth|aperture)/"
+CREDENTIALS_IN_BODIES = "^/(vedauth|aperture)/|/authn/|/api/auth/(authorize|token|api-tokens)"
 """Paths where a request is refused with 400, however well-formed, because its credential is wrong (RFC 6749 5.2)."""
 
 

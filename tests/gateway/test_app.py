@@ -91,7 +91,12 @@ async def test_the_index_leads_to_everything(client: Client) -> None:
     index = await (await client.get("/")).json()
 
     assert index["name"] == "almoner"
-    assert index["links"] == {"openapi": "/openapi.json", "health": "/healthz", "readiness": "/readyz"}
+    assert index["links"] == {
+        "openapi": "/openapi.json",
+        "health": "/healthz",
+        "readiness": "/readyz",
+        "jwks": "/.well-known/jwks.json",
+    }
 
 
 async def test_a_process_without_a_service_lives_but_is_not_ready() -> None:

@@ -63,12 +63,12 @@ STRING_CODES = ("/api/mgmt/oauthprofiles", "/api/mgmt/oauthapps")
 
 def render(refused: Refused) -> Refusal:
     """Words a failure as HDP does."""
-    failure, route, request_id = refused
+    failure, route = refused.failure, refused.route
     wording = WORDINGS.get(failure.reason)
     code = wording.code if wording else OWN_CODES + int(failure.status)
     text = wording.text.format(id=_id(failure), message=failure.message) if wording else failure.message
     if failure.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        text = f"{text}; request id {request_id}"
+        text = f"{text}; request id {refused.request_id}"
     return Refusal(
         (wording and wording.status) or failure.status,
         HdpErrorBody(Error(code=str(code) if _is_string(route) else code, message=Message(LANGUAGE, text))),
