@@ -68,7 +68,7 @@ _SECRET_COUNT = (
     .scalar_subquery()
     .label("secret_count")
 )
-_WHOLE = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id"), _SECRET_COUNT).join(
+_WHOLE = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id"), _SECRET_COUNT).outerjoin(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _APPLICATIONS.c.organization
 )
 _FIND_BY_NUMBER = _WHOLE.where(_APPLICATIONS.c.number == bindparam("key"))
@@ -98,12 +98,12 @@ APPLICATIONS: Listing[StoredApplication] = Listing(
     "applications",
     _WHOLE,
     fields={
-        "id": Field(_APPLICATIONS.c.id, Kind.TEXT),
+        "id": Field(_APPLICATIONS.c.id, Kind.TEXT, has_trigrams=True),
         "number": Field(_APPLICATIONS.c.number, Kind.INTEGER),
         "kind": Field(
             _APPLICATIONS.c.kind, Kind.ENUM, names={kind.name.lower(): kind.value for kind in ApplicationKind}
         ),
-        "name": Field(_APPLICATIONS.c.name, Kind.TEXT),
+        "name": Field(_APPLICATIONS.c.name, Kind.TEXT, has_trigrams=True),
         "description": Field(_APPLICATIONS.c.description, Kind.TEXT),
         "vendor": Field(_APPLICATIONS.c.vendor, Kind.TEXT),
         "provider": Field(_APPLICATIONS.c.provider, Kind.TEXT),
