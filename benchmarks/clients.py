@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import load, servers
+from benchmarks import ceilings, servers
 from benchmarks.load import Request
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ CSP: Final = "/csp/gateway/am/api"
 TOKENS: Final = f"{CSP}/auth/authorize"
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 BODY: Final = "grant_type=client_credentials"
+APP: Final = {
+    "displayName": "App",
+    "description": "Measured",
+    "grantTypes": ["client_credentials"],
+    "allowedScopes": {"generalScopes": ["openid"]},
+}
 
 _ONCE_EACH = """
 local credentials = {%s}
@@ -46,7 +52,7 @@ end
 
 def asking(server: servers.Running) -> Request:
     """Makes a client with a generated secret, and returns the request for its tokens."""
-    made = _create(server)
+    made = create(server)
     headers = FORM | {"Authorization": _basic(made["clientId"], made["clientSecret"])}
     return Request(server.url + TOKENS, "POST", headers, BODY)
 
@@ -55,29 +61,30 @@ def choosing(server: servers.Running, count: int) -> Request:
     """Makes clients with chosen secrets, and returns the request for a token of each, once."""
     secrets = [f"Chosen secret {number}" for number in range(count)]
     with ThreadPoolExecutor(CHOOSING) as pool:
-        made = pool.map(lambda secret: _create(server, secret=secret), secrets)
+        made = pool.map(lambda secret: create(server, secret=secret), secrets)
         credentials = [_basic(one["clientId"], secret) for one, secret in zip(made, secrets, strict=True)]
     script = _ONCE_EACH % ",".join(f'"{one}"' for one in credentials)
     return Request(server.url + TOKENS, "POST", FORM, BODY, script)
 
 
-def _create(server: servers.Running, **members: str) -> dict[str, str]:
-    app = {
-        "displayName": "App",
-        "description": "Measured",
-        "grantTypes": ["client_credentials"],
-        "allowedScopes": {"generalScopes": ["openid"]},
-    }
-    made: dict[str, str] = server.send("POST", f"{CSP}/orgs/{_organization(server)}/oauth-apps", app | members)
+def create(server: servers.Running, **members: str) -> dict[str, str]:
+    """Makes an app and returns its id and secret."""
+    made: dict[str, str] = server.send("POST", apps_of(server), APP | members)
     return made
 
 
-def _organization(server: servers.Running) -> str:
-    """Returns the id of the first organization, which a token of its administrator names."""
-    tokens = server.send("POST", "/cphub/api/auth/v1/authn/accesstoken", {"refreshToken": servers.TOKEN})
-    claims = tokens["accessToken"].split(".")[1]
+def apps_of(server: servers.Running) -> str:
+    """Returns the path of the apps of the first organization, which a token of its administrator names."""
+    claims = token(server).split(".")[1]
     organization: str = json.loads(base64.urlsafe_b64decode(claims + "=="))["org_id"]
-    return organization
+    return f"{CSP}/orgs/{organization}/oauth-apps"
+
+
+def token(server: servers.Running) -> str:
+    """Returns a JWT of user admin."""
+    tokens = server.send("POST", "/cphub/api/auth/v1/authn/accesstoken", {"refreshToken": servers.TOKEN})
+    access_token: str = tokens["accessToken"]
+    return access_token
 
 
 def _basic(client_id: str, client_secret: str) -> str:
@@ -91,8 +98,8 @@ def beside(request: Request, others: Request, most: int, *, seconds: int) -> tup
         SystemExit: more of the others were sent than there were secrets, so that some were not new.
     """
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(load.run, others, callers=CHOOSING, seconds=seconds)
-        result = load.run(request, callers=CALLERS, seconds=seconds)
+        sent = pool.submit(others.run, CHOOSING, seconds)
+        result = request.run(CALLERS, seconds)
     chosen = sent.result()
     if chosen.refused or chosen.rate * seconds > most:
         raise SystemExit(f"{chosen.refused} chosen secrets were refused, or all {most} were presented")
@@ -108,25 +115,25 @@ def main() -> None:
     seconds: int = options.seconds
     alone: list[Result] = []
     busy: list[tuple[Result, float]] = []
-    ceilings: list[Result] = []
+    bare: list[Result] = []
     with (
         tempfile.TemporaryDirectory(prefix="almoner-clients-") as name,
-        servers.bare() as url,
-        servers.almoner(Path(name)) as server,
+        ceilings.running(Path(name)) as against,
+        servers.almoner(Path(name) / "data") as server,
     ):
-        request, ceiling = asking(server), Request(url, "PUT", FORM, BODY)
+        request, ceiling = asking(server), against[ceilings.HTTP_UPDATE]
         for warm in (request, ceiling):
-            load.run(warm, callers=CALLERS, seconds=1)
+            warm.run(CALLERS, 1)
         for _ in range(options.rounds):
             others = choosing(server, A_SECOND * seconds)
-            ceilings.append(load.run(ceiling, callers=CALLERS, seconds=seconds))
-            alone.append(load.run(request, callers=CALLERS, seconds=seconds))
+            bare.append(ceiling.run(CALLERS, seconds))
+            alone.append(request.run(CALLERS, seconds))
             busy.append(beside(request, others, A_SECOND * seconds, seconds=seconds))
-    if any(result.refused for result in (*alone, *ceilings, *(result for result, _ in busy))):
+    if any(result.refused for result in (*alone, *bare, *(result for result, _ in busy))):
         raise SystemExit("requests were refused")
-    ratios = [ours.rate / bare.rate for ours, bare in zip(alone, ceilings, strict=True)]
+    ratios = [ours.rate / empty.rate for ours, empty in zip(alone, bare, strict=True)]
     left = [ours.rate / before.rate for (ours, _), before in zip(busy, alone, strict=True)]
-    print(f"bare aiohttp: {statistics.median(bare.rate for bare in ceilings):,.0f} requests/s")
+    print(f"bare aiohttp: {statistics.median(one.rate for one in bare):,.0f} requests/s")
     print(f"generated secrets: {statistics.median(ours.rate for ours in alone):,.0f} requests/s", _spread(ratios))
     print(
         f"beside chosen ones: {statistics.median(ours.rate for ours, _ in busy):,.0f} requests/s",

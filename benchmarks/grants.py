@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import load, servers, tokens
+from benchmarks import servers, tokens
 
 if TYPE_CHECKING:
     from benchmarks.load import Result
@@ -66,10 +66,10 @@ def main() -> None:
         few: list[Result] = []
         many: list[Result] = []
         for request in requests:
-            load.run(request, callers=CALLERS, seconds=1)
+            request.run(CALLERS, 1)
         for _ in range(options.rounds):
             for results, request in zip((few, many), requests, strict=True):
-                results.append(load.run(request, callers=CALLERS, seconds=options.seconds))
+                results.append(request.run(CALLERS, options.seconds))
     if any(result.refused for result in (*few, *many)):
         raise SystemExit("requests were refused")
     costs = [one.rate / other.rate for one, other in zip(few, many, strict=True)]

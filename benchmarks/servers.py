@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers that are measured: the installed command, and the bare ceiling, each a process of its own."""
+"""The servers that are measured, each a process of its own: the installed command in one process or in two."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PASSWORD = "a password for benchmarks"
 TOKEN = "a-token-for-benchmarks"
@@ -31,87 +33,90 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def bare() -> Iterator[str]:
-    """Runs the bare aiohttp server and gives the address of its route."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.bare", str(port)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    try:
-        yield f"http://127.0.0.1:{port}/profiles/33"
-    finally:
-        process.kill()
-        process.wait()
-
-
 @dataclass(frozen=True)
 class Running:
-    """A started server."""
+    """A started server: the address of its gateway, HOST:PORT of its gRPC service, and its processes."""
 
     url: str
-    process: subprocess.Popen[str]
+    grpc: str
+    pids: tuple[int, ...]
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Sends one request as user admin and returns the reply's JSON."""
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None, authorization: str = BASIC) -> Any:
+        """Sends one request, as user admin if nobody else is named, and returns the reply's JSON."""
         request = urllib.request.Request(  # noqa: S310 - the address is our own server's
             self.url + path,
             method=method,
             data=json.dumps(body).encode() if body is not None else None,
-            headers={"Authorization": BASIC, "Content-Type": "application/json"},
+            headers={"Authorization": authorization, "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as reply:  # noqa: S310
             return json.load(reply)
 
+    def cpu(self) -> float:
+        """Returns the seconds of CPU that its processes have used so far."""
+        return processes.cpu(self.pids)
+
     def resident(self) -> int:
-        """Returns the resident memory of the process in bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024
+        """Returns the resident memory of its largest process in bytes."""
+        return processes.resident(self.pids)
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """Returns the environment of a server whose files are in a directory."""
-    return {
-        **os.environ,
-        "ALMONER_DATA_DIR": str(directory),
-        "ALMONER_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
-        "ALMONER_BOOTSTRAP_API_TOKEN": TOKEN,
-        "ALMONER_LOG_LEVEL": "warning",
-    }
+def migrate(directory: Path, *flags: str) -> None:
+    """Runs `almoner migrate`, which a database of a server of its own needs before the first start."""
+    with _command(directory, "migrate", *flags) as process:
+        if process.wait():
+            raise RuntimeError("the database could not be migrated")
 
 
 @contextmanager
 def almoner(directory: Path, *flags: str) -> Iterator[Running]:
     """Runs `almoner serve` on a directory and gives it once it is ready."""
-    rest = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "service.cli",
-        "serve",
-        "--rest-listen",
-        f"127.0.0.1:{rest}",
-        "--grpc-listen",
-        f"127.0.0.1:{free_port()}",
-        *flags,
-    ]
-    process = subprocess.Popen(command, env=environment(directory), stdout=subprocess.PIPE, text=True)
+    rest, grpc = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    with _command(directory, "serve", "--rest-listen", rest, "--grpc-listen", grpc, *flags) as process:
+        _wait(f"http://{rest}/readyz", process)
+        yield Running(f"http://{rest}", grpc, (process.pid,))
+
+
+@contextmanager
+def halves(directory: Path, *flags: str) -> Iterator[Running]:
+    """Runs `almoner serve-grpc`, and `almoner serve-gateway` before it."""
+    rest, grpc = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    with (
+        _command(directory, "serve-grpc", "--grpc-listen", grpc, *flags) as service,
+        _command(directory, "serve-gateway", "--service", grpc, "--rest-listen", rest) as gateway,
+    ):
+        _wait(f"http://{rest}/readyz", service, gateway)
+        yield Running(f"http://{rest}", grpc, (service.pid, gateway.pid))
+
+
+@contextmanager
+def _command(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service.cli", *arguments],
+        env={
+            **os.environ,
+            "ALMONER_DATA_DIR": str(directory),
+            "ALMONER_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
+            "ALMONER_BOOTSTRAP_API_TOKEN": TOKEN,
+            "ALMONER_LOG_LEVEL": "warning",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
-        _wait(f"http://127.0.0.1:{rest}/readyz", process)
-        yield Running(f"http://127.0.0.1:{rest}", process)
+        yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(30)
 
 
-def _wait(url: str, process: subprocess.Popen[str]) -> None:
+def _wait(url: str, *needed: subprocess.Popen[str]) -> None:
     """Waits until the address answers."""
     while True:
         try:
             urllib.request.urlopen(url).close()  # noqa: S310 - the address is our own server's
         except OSError:
-            if process.poll() is not None:
+            if any(process.poll() is not None for process in needed):
                 raise RuntimeError("the server has ended") from None
             time.sleep(0.01)
         else:

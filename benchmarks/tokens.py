@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import servers
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CLIENT = "almoner"
+LOG_IN = "/vedauth/authorize/oauth"
 SCOPE = "certificate:manage"
 JSON = {"Content-Type": "application/json"}
 
@@ -41,11 +43,19 @@ end
 """
 
 
-def log_in(server: servers.Running) -> dict[str, Any]:
+def log_in(server: servers.Running, scope: str = SCOPE) -> dict[str, Any]:
     """Returns the tokens of a new grant of user admin."""
-    body = {"client_id": CLIENT, "username": "admin", "password": servers.PASSWORD, "scope": SCOPE}
-    tokens: dict[str, Any] = server.send("POST", "/vedauth/authorize/oauth", body)
+    tokens: dict[str, Any] = server.send("POST", LOG_IN, _login(scope))
     return tokens
+
+
+def issuing(server: servers.Running) -> Request:
+    """Returns the request that logs in."""
+    return Request(f"{server.url}{LOG_IN}", "POST", JSON, json.dumps(_login(SCOPE)))
+
+
+def _login(scope: str) -> dict[str, str]:
+    return {"client_id": CLIENT, "username": "admin", "password": servers.PASSWORD, "scope": scope}
 
 
 def verifying(server: servers.Running, access_tokens: Iterable[str]) -> Request:

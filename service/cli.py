@@ -36,6 +36,8 @@ _COMMANDS: Final = {
     "tokens": _Command("service.command.tokens", "Create, list and revoke API tokens."),
     "keys": _Command("service.command.keys", "List and rotate the keys that seal stored secrets."),
     "audit": _Command("service.command.audit", "List the audit trail and verify that nobody changed it."),
+    "export": _Command("service.command.export_house", "Write the house, or some organizations of it, to a file."),
+    "import": _Command("service.command.import_house", "Make a house of such a file, in a database that is empty."),
     "healthcheck": _Command("service.command.healthcheck", "Ask the server of this machine whether it is ready."),
 }
 

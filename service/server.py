@@ -51,7 +51,7 @@ from service.outgoing import Outgoing
 from service.profiles.rpc import ProfileServicer
 from service.rpc import interceptors
 from service.rpc.units import Units
-from service.storage.facts import find_fact, state_fact
+from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
 from service.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -70,13 +70,15 @@ SERVICES: Final = tuple(
 )
 """Full names of the services of the API."""
 
-KEYRING_FACT: Final = "keyring"
-
 _LOG = structlog.get_logger(__name__)
 
 
 class KeyringMismatchError(Exception):
     """The database was written with another keyring: what is sealed in it could not be read."""
+
+
+class UnfinishedImportError(Exception):
+    """An import into the database has been begun, and not finished: nobody may be served from a part of a house."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,10 @@ class Service:
 
         Raises:
             KeyringMismatchError: the database was written with another keyring.
+            UnfinishedImportError: only a part of what is imported into the database is there yet.
             StorageUnavailable: the database does not answer.
         """
+        await self.store.read(_require_whole)
         fingerprint = self.keyring.fingerprint
         stated = await self.store.read(lambda tx: find_fact(tx, KEYRING_FACT))
         if stated is not None and stated != fingerprint:
@@ -202,6 +206,7 @@ class Service:
         credentials = FirstCredentials(await self.passwords.hash(password), token)
 
         def first_start(tx: Tx) -> bool:
+            _require_whole(tx)
             made = bootstrap(tx, self.keyring, self.clock(), credentials)
             if made:
                 state_fact(tx, KEYRING_FACT, fingerprint)
@@ -236,6 +241,11 @@ class Service:
         grant_service_pb2_grpc.add_GrantServiceServicer_to_server(GrantServicer(self._units), to)
         token_service_pb2_grpc.add_TokenServiceServicer_to_server(self._tokens, to)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, to)
+
+
+def _require_whole(tx: Tx) -> None:
+    if find_fact(tx, IMPORT_FACT) is not None:
+        raise UnfinishedImportError
 
 
 def open_store(settings: Settings) -> Store:

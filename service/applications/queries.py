@@ -83,7 +83,7 @@ _SECRET_LAST_USED = (
     .scalar_subquery()
     .label("secret_last_used")
 )
-_PLAIN = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id")).join(
+_PLAIN = select(_APPLICATIONS, _ORGANIZATIONS.c.id.label("organization_id")).outerjoin(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _APPLICATIONS.c.organization
 )
 _WHOLE = _PLAIN.add_columns(_SECRET_COUNT, _SECRET_LAST_USED)
@@ -117,12 +117,12 @@ APPLICATIONS: Listing[StoredApplication] = Listing(
     "applications",
     _WHOLE,
     fields={
-        "id": Field(_APPLICATIONS.c.id, Kind.TEXT),
+        "id": Field(_APPLICATIONS.c.id, Kind.TEXT, has_trigrams=True),
         "number": Field(_APPLICATIONS.c.number, Kind.INTEGER),
         "kind": Field(
             _APPLICATIONS.c.kind, Kind.ENUM, names={kind.name.lower(): kind.value for kind in ApplicationKind}
         ),
-        "name": Field(_APPLICATIONS.c.name, Kind.TEXT),
+        "name": Field(_APPLICATIONS.c.name, Kind.TEXT, has_trigrams=True),
         "description": Field(_APPLICATIONS.c.description, Kind.TEXT),
         "vendor": Field(_APPLICATIONS.c.vendor, Kind.TEXT),
         "provider": Field(_APPLICATIONS.c.provider, Kind.TEXT),

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from almoner.v1.directory_pb2 import Organization, Role, User
     from almoner.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from service.command.opening import Opened
+    from service.crypto.keyring import Keyring
     from service.storage.store import Tx
 
     Directory: TypeAlias = DirectoryServiceAsyncStub
@@ -83,12 +84,16 @@ def with_database(options: argparse.Namespace, action: Callable[[Opened], Awaita
     return asyncio.run(run())
 
 
+def operators_work(tx: Tx, keyring: Keyring) -> Work:
+    """Returns a unit of work of the operator."""
+    return Work(tx, OPERATOR, system_clock(), keyring, uuid.uuid4().hex)
+
+
 async def record(found: Opened, action: str, changes: Mapping[str, object]) -> None:
     """Writes into the audit trail what the operator did to the keyring."""
 
     def write(tx: Tx) -> None:
-        work = Work(tx, OPERATOR, system_clock(), found.keyring, uuid.uuid4().hex)
-        audit.record(work, action, "keyring", SYSTEM, changes)
+        audit.record(operators_work(tx, found.keyring), action, "keyring", SYSTEM, changes)
 
     await found.store.write(write)
 

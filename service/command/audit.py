@@ -54,9 +54,8 @@ def _verify(options: argparse.Namespace) -> int:
     from service.command.administration import with_database  # noqa: PLC0415
 
     async def action(opened: Opened) -> int:
-        # Servers may be sealing: all of it must be one snapshot, which on PostgreSQL only a write is.
-        snapshot = opened.store.scan if opened.settings.sqlite_path is not None else opened.store.write
-        found = await snapshot(partial(verify, keyring=opened.keyring))
+        # Servers may be sealing: all of it must be one snapshot.
+        found = await opened.store.snapshot(partial(verify, keyring=opened.keyring))
         print(f"events: {found.events} sealed, {found.unsealed} not sealed yet")
         if found.broken_at is not None:
             output.note(

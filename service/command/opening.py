@@ -82,10 +82,11 @@ async def start_service(settings: Settings) -> tuple[Service, FirstStart | None]
     Raises:
         CommandError: the database or the keyring cannot be used.
     """
-    from service.server import KeyringMismatchError, open_service  # noqa: PLC0415 - slow; the rest does without
+    # Slow, and the rest does without.
+    from service.server import KeyringMismatchError, UnfinishedImportError, open_service  # noqa: PLC0415
 
     make_directories(settings)
-    await _require_schema(settings)
+    await require_schema(settings)
     await _require_keyring(settings)
     with said_plainly(settings):
         service = open_service(settings)
@@ -95,6 +96,9 @@ async def start_service(settings: Settings) -> tuple[Service, FirstStart | None]
         except KeyringMismatchError:
             await service.close()
             raise _mismatch(settings) from None
+        except UnfinishedImportError:
+            await service.close()
+            raise _unfinished(settings) from None
         except StorageUnavailable:
             await service.close()
             raise
@@ -108,8 +112,8 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     Raises:
         CommandError: there is none, or it cannot be used.
     """
-    from service.server import KEYRING_FACT, open_store  # noqa: PLC0415 - slow
-    from service.storage.facts import find_fact  # noqa: PLC0415
+    from service.server import open_store  # noqa: PLC0415 - slow
+    from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact  # noqa: PLC0415
 
     path = settings.sqlite_path
     if path is not None and not path.exists():
@@ -121,6 +125,8 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
         keyring = Keyring.open(settings.keyring_file)
         store = open_store(settings)
     try:
+        if await store.read(lambda tx: find_fact(tx, IMPORT_FACT)) is not None:
+            raise _unfinished(settings)
         fingerprint = await store.read(lambda tx: find_fact(tx, KEYRING_FACT))
         if fingerprint is None:
             raise CommandError(
@@ -161,8 +167,12 @@ def said_plainly(settings: Settings) -> Iterator[None]:
         ) from None
 
 
-async def _require_schema(settings: Settings) -> None:
-    """Makes sure that the schema is this release's. The embedded database gets it; a shared one has its own hour."""
+async def require_schema(settings: Settings) -> None:
+    """Makes sure that the schema is this release's. The embedded database gets it; a shared one has its own hour.
+
+    Raises:
+        CommandError: it is not, or the database cannot be used.
+    """
     revision = await revision_of(settings)
     if revision == schema.HEAD:
         return
@@ -175,8 +185,8 @@ async def _require_keyring(settings: Settings) -> None:
     """Makes sure that no new keyring takes the place of one that is missing: it could open nothing."""
     if settings.keyring_file.exists():
         return
-    from service.server import KEYRING_FACT, open_store  # noqa: PLC0415 - slow
-    from service.storage.facts import find_fact  # noqa: PLC0415
+    from service.server import open_store  # noqa: PLC0415 - slow
+    from service.storage.facts import KEYRING_FACT, find_fact  # noqa: PLC0415
 
     with said_plainly(settings):
         store = open_store(settings)
@@ -198,6 +208,12 @@ def _wrong_schema(settings: Settings, revision: str | None) -> CommandError:
 
 def _unavailable(settings: Settings) -> CommandError:
     return CommandError(f"the database {settings.shown_database_url} is not available")
+
+
+def _unfinished(settings: Settings) -> CommandError:
+    return CommandError(
+        f"an import into the database {settings.shown_database_url} is not finished: `almoner import --resume` goes on"
+    )
 
 
 def _mismatch(settings: Settings) -> CommandError:

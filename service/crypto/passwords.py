@@ -83,7 +83,7 @@ class PasswordHasher:
         Raises:
             TooManyAttempts: Too many passwords are waiting already.
         """
-        await self.verify(_NOBODYS_DIGEST, "")
+        await self.verify(NOBODYS_DIGEST, "")
 
     def close(self) -> None:
         """Lets running checks finish and drops the waiting ones."""
@@ -110,8 +110,8 @@ def _phc(salt: bytes, digest: bytes) -> str:
     return "$".join([parameters, *encoded])
 
 
-# Well formed, so that checking it costs a whole computation, and the digest of no known password.
-_NOBODYS_DIGEST: Final = _phc(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))
+NOBODYS_DIGEST: Final = _phc(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))
+"""Well formed, so that checking it costs a whole computation, and the digest of no known password."""
 
 
 def _give_way() -> None:

@@ -34,7 +34,7 @@ _USERS = table_of(UserRow)
 
 _WHOLE = select(
     _TOKENS.c.id, _TOKENS.c.user_id, _USERS.c.organization, _TOKENS.c.name, _TOKENS.c.expires, _TOKENS.c.created
-).join(_USERS, _USERS.c.id == _TOKENS.c.user_id)
+).outerjoin(_USERS, _USERS.c.id == _TOKENS.c.user_id)
 _FIND = _WHOLE.where(_TOKENS.c.id == bindparam("id"))
 _INSERT = insert(_TOKENS).returning(_TOKENS.c.id)
 _DELETE = delete(_TOKENS).where(_TOKENS.c.id == bindparam("id"))

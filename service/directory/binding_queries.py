@@ -65,8 +65,8 @@ _WHOLE = (
         func.coalesce(_ORGANIZATIONS.c.id, "").label("organization_id"),
         func.coalesce(_APPLICATIONS.c.id, "").label("application_id"),
     )
-    .join(_USERS, _USERS.c.id == _BINDINGS.c.user_id)
-    .join(_ROLES, _ROLES.c.id == _BINDINGS.c.role_id)
+    .outerjoin(_USERS, _USERS.c.id == _BINDINGS.c.user_id)
+    .outerjoin(_ROLES, _ROLES.c.id == _BINDINGS.c.role_id)
     .outerjoin(
         _ORGANIZATIONS,
         and_(

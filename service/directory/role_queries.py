@@ -37,7 +37,7 @@ class StoredRole(Protocol):
 _ROLES = table_of(RoleRow)
 _ORGANIZATIONS = table_of(OrganizationRow)
 
-_WHOLE = select(*_ROLES.c, _ORGANIZATIONS.c.id.label("organization_id")).join(
+_WHOLE = select(*_ROLES.c, _ORGANIZATIONS.c.id.label("organization_id")).outerjoin(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _ROLES.c.organization
 )
 _FIND = _WHOLE.where(_ROLES.c.id == bindparam("id"))

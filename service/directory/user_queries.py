@@ -54,7 +54,7 @@ def _administers(permissions: ColumnElement[str]) -> ColumnElement[bool]:
     return permissions.startswith(Permission.ADMINISTRATOR.name)
 
 
-_WHOLE = select(*_USERS.c, _ORGANIZATIONS.c.id.label("organization_id")).join(
+_WHOLE = select(*_USERS.c, _ORGANIZATIONS.c.id.label("organization_id")).outerjoin(
     _ORGANIZATIONS, _ORGANIZATIONS.c.number == _USERS.c.organization
 )
 _PEOPLE = _WHOLE.where(_USERS.c.application_number.is_(None))

@@ -53,8 +53,8 @@ _APPLICATION_ID = _APPLICATIONS.c.id.label("application_id")
 _USERNAME = _USERS.c.username.label("username")
 _WHOLE = (
     select(*_RULES.c, _APPLICATION_ID, _APPLICATIONS.c.organization, _USERNAME)
-    .join(_APPLICATIONS, _APPLICATIONS.c.number == _RULES.c.application_number)
-    .join(_USERS, _USERS.c.id == _RULES.c.user_id)
+    .outerjoin(_APPLICATIONS, _APPLICATIONS.c.number == _RULES.c.application_number)
+    .outerjoin(_USERS, _USERS.c.id == _RULES.c.user_id)
 )
 _FIND = _WHOLE.where(_RULES.c.id == bindparam("id"))
 _FIND_PAIR = _WHOLE.where(
@@ -97,6 +97,7 @@ ACCESS_RULES: Listing[StoredAccessRule] = Listing(
         "organization": _APPLICATIONS.c.organization == bindparam("organization"),
         "visible": _VISIBLE,
     },
+    scattered=("organization", "visible"),
 )
 
 

@@ -99,8 +99,8 @@ _WHOLE = (
         _USERNAME,
         _USERS.c.organization.label("user_organization"),
     )
-    .join(_APPLICATIONS, _APPLICATIONS.c.number == _GRANTS.c.application_number)
-    .join(_USERS, _USERS.c.id == _GRANTS.c.user_id)
+    .outerjoin(_APPLICATIONS, _APPLICATIONS.c.number == _GRANTS.c.application_number)
+    .outerjoin(_USERS, _USERS.c.id == _GRANTS.c.user_id)
     .where(_LIVE)
 )
 _FIND = _WHOLE.where(_GRANTS.c.id == bindparam("id"))
@@ -158,6 +158,7 @@ GRANTS: Listing[StoredGrant] = Listing(
         "own": _OWN,
         "visible": _VISIBLE,
     },
+    scattered=("organization", "visible"),
 )
 
 

@@ -50,7 +50,7 @@ _WHOLE = (
         _ORGANIZATIONS.c.id.label("organization_id"),
         func.coalesce(_USERS.c.username, constant("")).label("username"),
     )
-    .join(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MAPPINGS.c.organization)
+    .outerjoin(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MAPPINGS.c.organization)
     .outerjoin(_USERS, _USERS.c.id == _MAPPINGS.c.user_id)
 )
 _FIND = _WHOLE.where(_MAPPINGS.c.organization == bindparam("organization"), _MAPPINGS.c.name == bindparam("name"))

@@ -51,12 +51,14 @@ class Field:
         kind: What its values are.
         names: For an enum, the stored value of each name.
         prefix: For an enum, what may be left out at the start of a name.
+        has_trigrams: For a text, whether an index of its parts is kept (`service.listing.trigrams`).
     """
 
     column: ColumnElement[Any]
     kind: Kind
     names: Mapping[str, int | str] = field(default_factory=dict)
     prefix: str = ""
+    has_trigrams: bool = False
 
 
 def filter_clause(expression: Expression, fields: Mapping[str, Field]) -> ColumnElement[bool]:

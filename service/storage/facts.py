@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlmodel import Field
 
 from service.storage.statements import run, scalar
@@ -13,6 +13,12 @@ from service.storage.tables import StoredRow, table_of
 
 if TYPE_CHECKING:
     from service.storage.store import Tx
+
+KEYRING_FACT: Final = "keyring"
+"""Fingerprint of the keyring that the database belongs to; stated once there is something in it."""
+
+IMPORT_FACT: Final = "import"
+"""How far an import into the database has come; not stated where none was begun, or it is finished."""
 
 
 class FactRow(StoredRow, table=True):
@@ -27,6 +33,7 @@ class FactRow(StoredRow, table=True):
 _FACTS = table_of(FactRow)
 _FIND = select(_FACTS.c.value).where(_FACTS.c.name == bindparam("name"))
 _STATE = insert(_FACTS).inline()
+_FORGET = delete(_FACTS).where(_FACTS.c.name == bindparam("fact"))
 
 
 def find_fact(tx: Tx, name: str) -> str | None:
@@ -37,3 +44,8 @@ def find_fact(tx: Tx, name: str) -> str | None:
 def state_fact(tx: Tx, name: str, value: str) -> None:
     """States a fact that was never stated before."""
     run(tx, _STATE, {"name": name, "value": value})
+
+
+def forget_fact(tx: Tx, name: str) -> None:
+    """Makes a fact one that was never stated."""
+    run(tx, _FORGET, {"fact": name})

@@ -69,6 +69,7 @@ class PostgresStore:
         )
         # One statement is one snapshot either way, and without BEGIN and COMMIT it is one round trip instead of three.
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._losers = asyncio.Lock()
 
@@ -87,6 +88,14 @@ class PostgresStore:
     async def scan(self, use_case: UseCase[Result]) -> Result:
         """See `Store.scan`. The same as `read`: nobody waits for it but its caller."""
         return await self.read(use_case)
+
+    async def snapshot(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.snapshot`."""
+        try:
+            async with self._snapshots.begin() as connection:
+                return await connection.run_sync(use_case)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise _translated(error) from None
 
     async def write(self, use_case: UseCase[Result]) -> Result:
         """See `Store.write`."""

@@ -102,6 +102,10 @@ class SqliteStore:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._scans, _in_snapshot, self._scanner, use_case)
 
+    async def snapshot(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.snapshot`. The same as `scan`."""
+        return await self.scan(use_case)
+
     async def write(self, use_case: UseCase[Result]) -> Result:
         """See `Store.write`. A caller that gives up before its turn comes leaves nothing written."""
         return await self._enqueue(use_case, sweeps=False)

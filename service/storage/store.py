@@ -31,6 +31,10 @@ class Store(Protocol):
         """Runs a use case that only reads, and perhaps many rows, without holding up anybody else."""
         ...
 
+    async def snapshot(self, use_case: UseCase[Result]) -> Result:
+        """Runs a use case that only reads, all of it over one snapshot, for as long as it takes: see `scan`."""
+        ...
+
     async def write(self, use_case: UseCase[Result]) -> Result:
         """Runs a use case that writes, and few rows, in a transaction of its own; returns once it is durable.
 

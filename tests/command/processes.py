@@ -97,14 +97,19 @@ class Server:
 
     def get(self, path: str, *, authorization: str | None = None) -> Answer:
         """Gets a path over a connection of its own, as `admin` of the template unless told otherwise."""
+        return self.send("GET", path, authorization=authorization)
+
+    def send(self, method: str, path: str, body: Any = None, *, authorization: str | None = None) -> Answer:
+        """Sends JSON, if any, over a connection of its own, as `admin` of the template unless told otherwise."""
+        headers = {"Authorization": authorization or basic("admin", ADMIN_PASSWORD), "Content-Type": "application/json"}
         connection = HTTPConnection(self.rest, timeout=PATIENCE)
         try:
-            connection.request("GET", path, headers={"Authorization": authorization or basic("admin", ADMIN_PASSWORD)})
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             reply = connection.getresponse()
-            body = reply.read()
+            answer = reply.read()
         finally:
             connection.close()
-        return Answer(reply.status, json.loads(body) if body else None)
+        return Answer(reply.status, json.loads(answer) if answer else None)
 
     def children(self) -> list[int]:
         """Ids of the processes that it has started."""

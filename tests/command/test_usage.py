@@ -29,6 +29,8 @@ COMMANDS = [
     ("serve-grpc",),
     ("serve-gateway",),
     ("migrate",),
+    ("export",),
+    ("import",),
     ("healthcheck",),
     *((command, *action) for command, actions in ACTIONS.items() for action in ((), *((each,) for each in actions))),
 ]
@@ -82,6 +84,8 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
         (("serve-gateway",), "almoner serve-gateway: the following arguments are required: --service"),
         (("serve-gateway", "--service", "somewhere"), "almoner serve-gateway: argument --service: 'somewhere' is"),
         (("migrate", "--check", "--to", "base"), "almoner migrate: argument --to: not allowed with argument --check"),
+        (("export", "--secrets", "clear"), "almoner export: argument --secrets: invalid choice: 'clear'"),
+        (("import",), "almoner import: the following arguments are required: FILE"),
         (("users",), "almoner users: the following arguments are required: ACTION"),
         (("users", "create"), "almoner users create: the following arguments are required: NAME"),
         (("roles", "create", "r", "--permission", "fly"), "almoner roles create: argument --permission: 'fly' is no"),

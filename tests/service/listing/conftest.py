@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.clock import system_clock
 from service.crypto.keyring import Keyring
-from tests.service.listing.shelf import METADATA
+from tests.service.listing.shelf import METADATA, create
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 def on_sqlite() -> Iterator[Run]:
     engine = create_engine("sqlite://", hide_parameters=True)
     with engine.connect() as connection:
-        METADATA.create_all(connection)
+        create(connection)
         connection.commit()
 
         def run(use_case: Callable[[Connection], Result]) -> Result:
@@ -46,10 +46,10 @@ def on_postgresql(postgres_url: str) -> Iterator[Run]:
         postgres_url.replace("postgresql://", "postgresql+asyncpg://"), hide_parameters=True, pool_size=1
     )
 
-    async def create() -> None:
+    async def create_anew() -> None:
         async with engine.begin() as connection:
             await connection.run_sync(METADATA.drop_all)
-            await connection.run_sync(METADATA.create_all)
+            await connection.run_sync(create)
 
     def run(use_case: Callable[[Connection], Result]) -> Result:
         async def in_transaction() -> Result:
@@ -60,7 +60,7 @@ def on_postgresql(postgres_url: str) -> Iterator[Run]:
 
         return loop.run_until_complete(in_transaction())
 
-    loop.run_until_complete(create())
+    loop.run_until_complete(create_anew())
     yield run
     loop.run_until_complete(engine.dispose())
     loop.close()

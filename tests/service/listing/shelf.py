@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, bindparam, or_, select
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, bindparam, or_, select, text
 
 from service.listing.filter_grammar import And, Comparator, Comparison, Expression, Not, Or, Value
 from service.listing.filter_sql import Field, Kind
@@ -42,13 +43,14 @@ BOOKS = Table(
     Column("create_time", BigInteger, nullable=False),
     Column("genre", Integer, nullable=False),
 )
+_TRIGRAMS = importlib.import_module("service.storage.migrations.versions.0005_trigrams")
 
 GENRES = {"GENRE_UNSPECIFIED": 0, "GENRE_NOVEL": 1, "GENRE_POETRY": 2}
 
 FIELDS = {
     "id": Field(BOOKS.c.id, Kind.INTEGER),
-    "name": Field(BOOKS.c.name, Kind.TEXT),
-    "note": Field(BOOKS.c.note, Kind.TEXT),
+    "name": Field(BOOKS.c.name, Kind.TEXT, has_trigrams=True),
+    "note": Field(BOOKS.c.note, Kind.TEXT, has_trigrams=True),
     "pages": Field(BOOKS.c.pages, Kind.INTEGER),
     "lent": Field(BOOKS.c.lent, Kind.BOOLEAN),
     "create_time": Field(BOOKS.c.create_time, Kind.TIMESTAMP),
@@ -81,6 +83,20 @@ SHELF: Listing[Book] = Listing(
         "own": or_(BOOKS.c.owner_id == bindparam("caller"), BOOKS.c.note == bindparam("caller")),
     },
 )
+
+
+def create(connection: Connection) -> None:
+    """Makes the table, and an index of the parts of its texts."""
+    METADATA.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+    for column in ("name", "note"):
+        if connection.dialect.name == "postgresql":
+            statements = [_TRIGRAMS.made_on_postgresql(BOOKS.name, column)]
+        else:
+            statements = _TRIGRAMS.made_on_sqlite(BOOKS.name, "id", column)
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 def put(tx: Connection, books: Iterable[Book]) -> None:

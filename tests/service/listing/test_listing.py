@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, text
 
 from service.errors import InvalidFilter, InvalidOrderBy, InvalidPageToken
+from service.listing import listing
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing, PageContext, PageQuery, Scope, _prepare
 from tests.service.listing.filter_texts import shelves
@@ -367,4 +368,37 @@ def test_the_next_page_is_found_by_an_index(on_database: Run, order_by: str) -> 
         return "\n".join(str(row) for row in tx.execute(text(f"{explain} {statement}")))
 
     explained = on_database(plan)
-    assert "SEARCH" in explained or "Index Cond" in explained, explained
+    # One for the keys of the page, one for its rows.
+    assert explained.count("SEARCH") == 2 or explained.count("Index Cond") == 2, explained
+
+
+@pytest.mark.parametrize("near", [1, 3, 2_000])
+@pytest.mark.parametrize("order_by", ["", "id desc", "name"])
+@pytest.mark.parametrize("skip", [0, 2])
+def test_where_a_page_is_looked_for_first_changes_nothing(  # noqa: PLR0917 - fixtures and what varies
+    on_database: Run, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, near: int, order_by: str, skip: int
+) -> None:
+    monkeypatch.setattr(listing, "NEAR", near)
+    scattered: Listing[Book] = Listing(
+        "scattered",
+        SHELF.base,
+        fields=FIELDS,
+        orderable=("id", "name"),
+        key="id",
+        scopes=SHELF.scopes,
+        scattered=("own",),
+    )
+    scope = Scope(("own",), {"caller": "ann"})
+    books = [book._replace(owner_id="ann" if book.id % 3 == 0 else "bob") for book in NUMBERED]
+
+    def look(tx: Connection) -> list[int]:
+        put(tx, books)
+        page = scattered.page(tx, keyring, PageQuery(2, skip=skip, order_by=order_by), scope=scope, context=ANN)
+        found = ids(page.rows)
+        while page.next_page_token:
+            query = PageQuery(2, page.next_page_token, order_by=order_by)
+            page = scattered.page(tx, keyring, query, scope=scope, context=ANN)
+            found += ids(page.rows)
+        return found
+
+    assert on_database(look) == in_order([book for book in books if book.owner_id == "ann"], order_by)[skip:]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import bindparam, column, func, insert, select, table, text, update
+from sqlalchemy.util import await_only
 
 from service.errors import NotFound, Reason, StorageUnavailable
 from service.server import open_store
 from service.storage.migrate import migrate
+from service.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -151,3 +153,26 @@ async def test_migrations_go_down_and_up_again(template: Template, tmp_path: Pat
 
         assert await store.read(lambda tx: tx.execute(text("SELECT count(*) FROM profiles")).scalar_one()) == 0
         await store.close()
+
+
+async def test_a_snapshot_stays_what_it_was(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+
+    def look_twice(tx: Tx) -> tuple[int, int]:
+        before = value_of(tx)
+        # Where a use case has a thread, the loop is free meanwhile; elsewhere it waits as drivers do.
+        if tx.dialect.name == "sqlite":
+            asyncio.run_coroutine_threadsafe(store.write(increment), loop).result(10)
+        else:
+            await_only(store.write(increment))
+        return before, value_of(tx)
+
+    assert await store.snapshot(look_twice) == (0, 0)
+    assert await store.read(value_of) == 1
+
+
+async def test_nothing_can_be_written_in_a_snapshot_of_postgresql(store: Store) -> None:
+    if isinstance(store, SqliteStore):
+        pytest.skip("SQLite has no such transactions")
+    with pytest.raises(StorageUnavailable):
+        await store.snapshot(increment)

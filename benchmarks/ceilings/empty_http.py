@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ceiling: an aiohttp server with one route that does nothing but answer. `python -m benchmarks.bare PORT`."""
+"""An aiohttp server with one route that does nothing but answer. `python -m benchmarks.ceilings.empty_http PORT`."""
 
 from __future__ import annotations
 
