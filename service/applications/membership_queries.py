@@ -55,9 +55,9 @@ _WHOLE = (
         _HOMES.c.display_name.label("application_organization_name"),
         _ORGANIZATIONS.c.id.label("organization_id"),
     )
-    .join(_APPLICATIONS, _APPLICATIONS.c.number == _MEMBERSHIPS.c.application_number)
-    .join(_HOMES, _HOMES.c.number == _APPLICATIONS.c.organization)
-    .join(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MEMBERSHIPS.c.organization)
+    .outerjoin(_APPLICATIONS, _APPLICATIONS.c.number == _MEMBERSHIPS.c.application_number)
+    .outerjoin(_HOMES, _HOMES.c.number == _APPLICATIONS.c.organization)
+    .outerjoin(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MEMBERSHIPS.c.organization)
 )
 _FIND = _WHOLE.where(
     _APPLICATIONS.c.id == bindparam("application_id"), _MEMBERSHIPS.c.organization == bindparam("organization")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.access.authorization import Target
 from service.access.permissions import Permission
-from service.errors import NotFound, Reason
+from service.errors import NotFound, Reason, Violation
 
 if TYPE_CHECKING:
     from service.applications.queries import StoredApplication
@@ -23,6 +23,16 @@ def application_target(application: StoredApplication) -> Target:
     return Target(application.organization, reached_by=KNOWN_TO, application=application.number)
 
 
-def application_not_found(key: str | int) -> NotFound:
-    """Returns the error that hides an application, there or not."""
-    return NotFound(Reason.APPLICATION_NOT_FOUND, f"there is no application {key}", metadata={"id": str(key)})
+def application_not_found(key: str | int, *violations: Violation) -> NotFound:
+    """Returns the error that hides an application, there or not.
+
+    Args:
+        key: Its id or number.
+        violations: The members of the request that name it, where it is not the one that is asked for.
+    """
+    return NotFound(
+        Reason.APPLICATION_NOT_FOUND,
+        f"there is no application {key}",
+        metadata={"id": str(key)},
+        violations=violations,
+    )

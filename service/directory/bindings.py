@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from service.access.authorization import Target, authorize, reaches
 from service.access.caller import SERVER, SYSTEM, Place, PlaceKind, organization_place
 from service.access.permissions import Permission, from_text
+from service.applications.targets import application_not_found
 from service.audit import rules as audit
 from service.directory import administrators, binding_queries, binding_scopes, role_queries, user_queries
 from service.directory.escalation import require_held
@@ -170,7 +171,9 @@ def _authorized_place(work: Work, draft: Draft) -> _Somewhere:
         return _Somewhere(organization_place(number), number)
     if draft.application_id:
         application = binding_queries.find_application(work.tx, draft.application_id)
-        missing = _application_not_found(draft.application_id)
+        missing = application_not_found(
+            draft.application_id, Violation("role_binding.application_id", "there is no such application")
+        )
         target = None
         if application is not None:
             known_to = frozenset({needed, instead, Permission.APPLICATIONS_VIEW})
@@ -230,13 +233,4 @@ def _shown(binding: StoredBinding) -> dict[str, object]:
 def _not_found(binding_id: int) -> NotFound:
     return NotFound(
         Reason.ROLE_BINDING_NOT_FOUND, f"there is no role binding {binding_id}", metadata={"id": str(binding_id)}
-    )
-
-
-def _application_not_found(application_id: str) -> NotFound:
-    return NotFound(
-        Reason.APPLICATION_NOT_FOUND,
-        f"there is no application {application_id}",
-        metadata={"id": application_id},
-        violations=(Violation("role_binding.application_id", "there is no such application"),),
     )

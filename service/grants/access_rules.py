@@ -12,6 +12,7 @@ from service.access.authorization import Target, authorize, denied, reaches
 from service.access.caller import SYSTEM
 from service.access.permissions import Permission
 from service.applications.tables import ApplicationKind
+from service.applications.targets import application_not_found
 from service.audit import rules as audit
 from service.directory.targets import user_target
 from service.directory.users import not_found as user_not_found
@@ -223,7 +224,7 @@ def _check_pair(pair: Pair) -> None:
 def _application_of(work: Work, application_id: str) -> Application:
     """Returns the client application that a new rule names, if the caller manages its rules."""
     application = party_queries.find_application(work.tx, application_id)
-    missing = parties.application_not_found(
+    missing = application_not_found(
         application_id, Violation("access_rule.application_id", "there is no such application")
     )
     target = parties.application_target(application) if application else None

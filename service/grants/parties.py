@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from service.access.authorization import Target, reaches
 from service.access.permissions import Permission
+from service.applications.targets import KNOWN_TO, application_not_found
 from service.directory.targets import user_target
 from service.directory.users import not_found as user_not_found
-from service.errors import NotFound, Reason, Violation
 from service.grants import party_queries
 from service.grants.sight import Sight, sight_of
 
@@ -23,30 +23,12 @@ OF_RULES: Final = frozenset({Permission.RULES_VIEW, Permission.RULES_MANAGE})
 OF_GRANTS: Final = frozenset({Permission.GRANTS_VIEW, Permission.GRANTS_REVOKE})
 """The same for grants."""
 
-_OF_APPLICATIONS: Final = (
-    OF_RULES
-    | OF_GRANTS
-    | {
-        Permission.APPLICATIONS_VIEW,
-        Permission.APPLICATIONS_MANAGE,
-        Permission.APPLICATIONS_UPDATE,
-    }
-)
+_OF_APPLICATIONS: Final = OF_RULES | OF_GRANTS | KNOWN_TO
 
 
 def application_target(application: Application) -> Target:
     """Returns whom an application exists for: whoever does anything with it, its rules or its grants."""
     return Target(application.organization, reached_by=_OF_APPLICATIONS, application=application.number)
-
-
-def application_not_found(application_id: str, *violations: Violation) -> NotFound:
-    """Returns the error that hides an application, there or not."""
-    return NotFound(
-        Reason.APPLICATION_NOT_FOUND,
-        f"there is no application {application_id}",
-        metadata={"id": application_id},
-        violations=violations,
-    )
 
 
 def known_application(work: Work, application_id: str) -> Application:

@@ -10,6 +10,7 @@ from service.access.authorization import Target, authorize
 from service.access.caller import SYSTEM
 from service.access.permissions import Permission
 from service.applications.tables import ApplicationKind
+from service.applications.targets import application_not_found
 from service.audit import rules as audit
 from service.crypto.keyring import Where
 from service.directory.scopes import scope_of
@@ -323,11 +324,8 @@ def _check_source(work: Work, application_number: int, organization: int) -> Non
         return
     source = queries.find_source(work.tx, application_number)
     if source is None or source.organization not in (organization, SYSTEM):
-        raise NotFound(
-            Reason.APPLICATION_NOT_FOUND,
-            f"there is no application {application_number}",
-            metadata={"id": str(application_number)},
-            violations=(Violation("profile.application_number", "there is no such application"),),
+        raise application_not_found(
+            application_number, Violation("profile.application_number", "there is no such application")
         )
     if source.kind != ApplicationKind.PROVIDER:
         raise FailedPrecondition(

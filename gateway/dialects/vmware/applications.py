@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import uuid
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
-from grpc import aio
 
 from almoner.v1.application_pb2 import GRANT_TYPE_CLIENT_CREDENTIALS, Application, ClientApplication, GrantType
 from almoner.v1.application_service_pb2 import (
@@ -35,7 +33,8 @@ from gateway.dialects.vmware.bodies import (
     Outcomes,
 )
 from gateway.dialects.vmware.paging import any_of, links, quoted
-from gateway.failures import Violation, from_rpc, invalid, not_found
+from gateway.dialects.vmware.several import was_possible
+from gateway.failures import Violation, invalid, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -215,13 +214,8 @@ async def _page(call: Call[InOrganization, AppPage, None]) -> tuple[Iterable[App
 
 async def _delete(call: Call[Any, Any, Any], number: int) -> bool:
     """Deletes an application, and returns whether that was possible: it may be gone, or have profiles."""
-    try:
-        await call.send(call.services.applications.DeleteApplication, DeleteApplicationRequest(number=number))
-    except aio.AioRpcError as error:
-        if from_rpc(error, {}).status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-            raise
-        return False
-    return True
+    message = DeleteApplicationRequest(number=number)
+    return await was_possible(call.send(call.services.applications.DeleteApplication, message))
 
 
 def _given(body: Settings, context: Context | None) -> dict[str, Any]:

@@ -32,7 +32,8 @@ from gateway.dialects.vmware.bodies import (
 )
 from gateway.dialects.vmware.errors import ALREADY_MEMBER, CLIENTS_NOT_FOUND
 from gateway.dialects.vmware.paging import any_of, links
-from gateway.failures import Failure, from_rpc
+from gateway.dialects.vmware.several import of_one, was_possible
+from gateway.failures import Failure
 from gateway.paging import EVERY_ORGANIZATION
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ async def _add_clients(call: Call[InOrganization, Any, NewClients], whose: str) 
             for place in places:
                 await _bind(call, one, place, in_organization, exists=one in there[place])
         except aio.AioRpcError as error:
-            failures.append(ClientFailure(one, _of_one(error).message))
+            failures.append(ClientFailure(one, of_one(error).message))
     return Reply(ClientFailures(failures))
 
 
@@ -197,20 +198,7 @@ async def _unbind(call: Call[Any, Any, Any], membership: ClientMembership) -> No
 async def _remove(call: Call[Any, Any, Any], client_id: str, organization_id: str) -> bool:
     """Ends a membership, and returns whether there was one."""
     message = DeleteClientMembershipRequest(application_id=client_id, organization_id=organization_id)
-    try:
-        await call.send(call.services.applications.DeleteClientMembership, message)
-    except aio.AioRpcError as error:
-        _of_one(error)
-        return False
-    return True
-
-
-def _of_one(error: aio.AioRpcError) -> Failure:
-    """Returns a failure that one of several apps has to itself; what any would have is raised again."""
-    failure = from_rpc(error, {})
-    if failure.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-        raise error
-    return failure
+    return await was_possible(call.send(call.services.applications.DeleteClientMembership, message))
 
 
 def _role_changes(call: Call[OneClient, Any, RoleChanges]) -> tuple[list[str], list[str]]:
