@@ -151,6 +151,14 @@ OF_SECRETS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+OF_MEMBERSHIPS: Final = ("GetClientMembership", "UpdateClientMembership", "DeleteClientMembership")
+NO_SCOPES: Final = ("", "a\u0000", "a\n", "x" * 513)
+
+
+def membership(**members: Any) -> dict[str, Any]:
+    return {"membership": {"applicationId": "<client>", **members}}
+
+
 ROWS: Final = [
     # Profiles.
     invalid("CreateProfile", {}, "profile"),
@@ -245,6 +253,40 @@ ROWS: Final = [
       for length in ("-1s", "2147483648s")),
     *(unauthenticated("RotateOwnSecret", {"clientId": client_id, "clientSecret": "\u0000"}, "CLIENT_INVALID")
       for client_id in ("no such", "almoner")),
+    # Memberships of clients.
+    invalid("CreateClientMembership", {}, "membership"),
+    invalid("CreateClientMembership", membership(applicationId=""), "membership.application_id"),
+    *(invalid("CreateClientMembership", membership(applicationId=text), "membership.application_id")
+      for text in ("x" * 129, "a\u0000", "a\n")),
+    missing("CreateClientMembership", membership(applicationId="nothing"), "APPLICATION"),
+    Row("CreateClientMembership", membership(applicationId="<provider>"), "FAILED_PRECONDITION", "WRONG_KIND", []),
+    invalid("CreateClientMembership", membership(organizationId="x"), "membership.organization_id"),
+    missing("CreateClientMembership", membership(organizationId=NOWHERE), "ORGANIZATION"),
+    invalid("CreateClientMembership", membership(scopes=["a"] * 257), "membership.scopes"),
+    *(invalid("CreateClientMembership", membership(scopes=["a", scope]), "membership.scopes[1]")
+      for scope in (*NO_SCOPES, " ", "a b", "a\u00a0")),
+    invalid("CreateClientMembership", {**membership(), "requestId": "1"}, "request_id"),
+    *(invalid(name, {"applicationId": text}, "application_id") for name in OF_MEMBERSHIPS for text in ("", "x" * 129, "a\n")),
+    *(invalid(name, {"applicationId": "<client>", "organizationId": "x"}, "organization_id") for name in OF_MEMBERSHIPS),
+    *(missing(name, {"applicationId": "<client>", "organizationId": NOWHERE}, "ORGANIZATION") for name in OF_MEMBERSHIPS),
+    *(missing(name, {"applicationId": text}, "MEMBERSHIP") for name in OF_MEMBERSHIPS for text in ("nothing", "<client>")),
+    *(invalid("UpdateClientMembership", {"applicationId": "<client>", members: ["a", scope]}, f"{field}[1]")
+      for members, field in (("addedScopes", "added_scopes"), ("removedScopes", "removed_scopes")) for scope in NO_SCOPES),
+    *(invalid(name, {"applicationId": "<client>", "etag": "x" * 1_025}, "etag")
+      for name in ("UpdateClientMembership", "DeleteClientMembership")),
+    # Tokens that are JWTs.
+    *(invalid("IssueClientToken", {"clientId": text}, "client_id") for text in ("", "x" * 129, "a\n")),
+    invalid("IssueClientToken", {"clientId": "<client>", "clientSecret": "x" * 1_025}, "client_secret"),
+    invalid("IssueClientToken", {"clientId": "<client>", "organizationId": "x"}, "organization_id"),
+    *(invalid("IssueClientToken", {"clientId": "<client>", "scopes": ["a", scope]}, "scopes[1]") for scope in NO_SCOPES),
+    *(invalid("IssueClientToken", {"clientId": "<client>", "lifetime": length}, "lifetime")
+      for length in ("0s", "-1s", "0.5s", "2147483648s")),
+    *(unauthenticated("IssueClientToken", {"clientId": client_id, "clientSecret": text}, "CLIENT_INVALID")
+      for client_id in ("nothing", "almoner", "<provider>") for text in ("", "x", "\u0000")),
+    *(invalid("ExchangeApiToken", {"apiToken": text}, "api_token") for text in ("", "x" * 8_193)),
+    invalid("ExchangeApiToken", {"apiToken": "x", "organizationId": "x"}, "organization_id"),
+    *(invalid("ExchangeApiToken", {"apiToken": "x", "lifetime": length}, "lifetime") for length in ("0s", "-1s", "2147483648s")),
+    *(unauthenticated("ExchangeApiToken", {"apiToken": text}, "TOKEN_INVALID") for text in (*NO_TOKENS, "a.b.c")),
     mask("UpdateApplication", {"application": {"number": "<application>"}, "updateMask": "number"}),
     Row("UpdateApplication", {"application": {"number": "<application>", "client": {"renewable": True}}}, "FAILED_PRECONDITION", "WRONG_KIND", []),
     Row("DeleteApplication", {"number": "<application>"}, "FAILED_PRECONDITION", "APPLICATION_IN_USE", []),
