@@ -7,16 +7,24 @@ copied: its sender must not change it afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 import grpc
-from grpc.aio import AbortError, AioRpcError, Metadata
+from grpc.aio import EOF, AbortError, AioRpcError, Metadata
+
+from service.rpc.streams import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+Resolve: TypeAlias = "Callable[[str], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]"
 
 _NO_METADATA = Metadata()
+_NOT_FOUND = "Method not found!"
+_END = object()
+"""What comes after the last message of a stream."""
 
 
 class LocalChannel:
@@ -44,17 +52,21 @@ class LocalChannel:
         """Returns the method as a callable, as `grpc.aio.Channel.unary_unary` does."""
         return LocalMethod(method, self._resolve)
 
-    def unary_stream(self, method: str, *_args: object, **_options: object) -> Callable[..., NoReturn]:
-        """Returns a callable that refuses: streams need a real channel."""
-        return _refuse_stream(method)
+    def unary_stream(self, method: str, *_args: object, **_options: object) -> LocalStreamMethod:
+        """Returns the method as a callable, as `grpc.aio.Channel.unary_stream` does."""
+        return LocalStreamMethod(method, self._resolve)
 
-    stream_unary = stream_stream = unary_stream
+    def stream_unary(self, method: str, *_args: object, **_options: object) -> Callable[..., NoReturn]:
+        """Returns a callable that refuses: streams of requests, of which this API has none, need a real channel."""
+        return _refuse_requests(method)
+
+    stream_stream = stream_unary
 
     async def close(self, grace: float | None = None) -> None:
         """Does nothing: the service ends with its owner, not with a channel to it."""
 
-    async def _resolve(self, method: str) -> Callable[[Any, Any], Awaitable[Any]] | None:
-        """Returns the behavior of a method inside all interceptors."""
+    async def _resolve(self, method: str) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Returns a method inside all interceptors."""
 
         async def innermost(details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
             return self._handlers.get(details.method)
@@ -62,17 +74,14 @@ class LocalChannel:
         continuation: Any = innermost
         for interceptor in reversed(self._interceptors):
             continuation = _around(interceptor, continuation)
-        handler = await continuation(_Details(method))
-        return handler.unary_unary if handler is not None else None
+        return cast("grpc.RpcMethodHandler[Any, Any] | None", await continuation(_Details(method)))
 
 
 class LocalMethod:
     """One unary method of the service, as a stub calls it."""
 
-    def __init__(
-        self, method: str, resolve: Callable[[str], Awaitable[Callable[[Any, Any], Awaitable[Any]] | None]]
-    ) -> None:
-        """`resolve` finds the behavior at the first call."""
+    def __init__(self, method: str, resolve: Resolve) -> None:
+        """`resolve` finds the method at the first call."""
         self._method = method
         self._resolve = resolve
         self._behavior: Callable[[Any, Any], Awaitable[Any]] | None = None
@@ -97,10 +106,10 @@ class LocalMethod:
         """
         behavior = self._behavior
         if behavior is None:
-            behavior = await self._resolve(self._method)
-            if behavior is None:
-                raise _error(grpc.StatusCode.UNIMPLEMENTED, "Method not found!", _NO_METADATA)
-            self._behavior = behavior
+            handler = await self._resolve(self._method)
+            if handler is None or handler.unary_unary is None:
+                raise _error(grpc.StatusCode.UNIMPLEMENTED, _NOT_FOUND, _NO_METADATA)
+            behavior = self._behavior = cast("Callable[[Any, Any], Awaitable[Any]]", handler.unary_unary)
         context = LocalContext(tuple(metadata or ()), timeout)
         try:
             response = await behavior(request, context)
@@ -109,6 +118,100 @@ class LocalMethod:
         if context.code() is not grpc.StatusCode.OK:
             raise context.error()
         return response
+
+
+class LocalStreamMethod:
+    """One method of the service that streams, as a stub calls it."""
+
+    def __init__(self, method: str, resolve: Resolve) -> None:
+        """`resolve` finds the method."""
+        self._method = method
+        self._resolve = resolve
+
+    def __call__(
+        self,
+        request: object,
+        *,
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str | bytes]] | Metadata | None = None,
+        **_options: object,
+    ) -> LocalStream:
+        """Begins one call; arguments as those of `LocalMethod`."""
+        context = LocalStreamContext(tuple(metadata or ()), timeout)
+        return LocalStream(asyncio.create_task(self._serve(request, context)), context)
+
+    async def _serve(self, request: object, context: LocalStreamContext) -> None:
+        handler = await self._resolve(self._method)
+        try:
+            if handler is None or handler.unary_stream is None:
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NOT_FOUND)
+            await writing(cast("Any", handler.unary_stream))(request, context)
+        except AbortError:
+            raise context.error() from None
+        if context.code() is not grpc.StatusCode.OK:
+            raise context.error()
+
+
+class LocalStream:
+    """A call that streams: what of `grpc.aio.UnaryStreamCall` clients use."""
+
+    def __init__(self, serving: asyncio.Task[None], context: LocalStreamContext) -> None:
+        """`serving` is the call as the service runs it."""
+        self._serving = serving
+        self._context = context
+        serving.add_done_callback(context.end)
+
+    def __del__(self) -> None:
+        # A stream that nobody reads any more would wait for its reader for ever.
+        self._serving.cancel()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while (message := await self.read()) is not EOF:
+            yield message
+
+    async def read(self) -> Any:
+        """Returns the next message, or `grpc.aio.EOF` after the last one.
+
+        Raises:
+            AioRpcError: the call has ended with another status than OK.
+            CancelledError: it was cancelled.
+        """
+        try:
+            message = await self._context.take()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if message is not _END:
+            return message
+        await self._serving
+        return EOF
+
+    def cancel(self) -> bool:
+        """Ends the call, and says whether it was running."""
+        return self._serving.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether the call was cancelled."""
+        return self._serving.cancelled()
+
+    def done(self) -> bool:
+        """Whether the call has ended."""
+        return self._serving.done()
+
+    async def code(self) -> grpc.StatusCode:
+        """Waits for the end of the call and returns its status."""
+        await asyncio.wait((self._serving,))
+        return grpc.StatusCode.CANCELLED if self._serving.cancelled() else self._context.code()
+
+    async def details(self) -> str:
+        """Waits for the end of the call and returns the text of its status."""
+        await asyncio.wait((self._serving,))
+        return self._context.details()
+
+    async def trailing_metadata(self) -> Metadata:
+        """Waits for the end of the call and returns the metadata that it ends with."""
+        await asyncio.wait((self._serving,))
+        return self._context.trailing_metadata()
 
 
 class LocalContext:
@@ -173,9 +276,43 @@ class LocalContext:
         self._code, self._details, self._trailing = code, details, tuple(trailing_metadata)
         raise AbortError
 
+    def trailing_metadata(self) -> Metadata:
+        """Returns the metadata so far that the call ends with."""
+        return Metadata(*self._trailing)
+
     def error(self) -> AioRpcError:
         """Returns the status as the error that the caller gets."""
-        return _error(self._code, self._details, Metadata(*self._trailing))
+        return _error(self._code, self._details, self.trailing_metadata())
+
+
+class LocalStreamContext(LocalContext):
+    """The context of a method that streams. A message is handed over before the method makes the next one."""
+
+    __slots__ = ("_messages",)
+
+    def __init__(self, metadata: tuple[tuple[str, str | bytes], ...], timeout: float | None) -> None:
+        super().__init__(metadata, timeout)
+        self._messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def write(self, message: object) -> None:
+        """Hands a message over, and waits until it has been taken."""
+        self._messages.put_nowait(message)
+        await self._messages.join()
+
+    async def take(self) -> Any:
+        """Waits for a message; returns _END where none will come any more."""
+        message = await self._messages.get()
+        if message is _END:
+            self.end()
+        else:
+            self._messages.task_done()
+        return message
+
+    def end(self, serving: asyncio.Task[None] | None = None) -> None:
+        """Tells the reader that no message will come any more."""
+        if serving is not None and not serving.cancelled():
+            serving.exception()  # Whoever reads to the end gets it; nobody has to.
+        self._messages.put_nowait(_END)
 
 
 class _Details:
@@ -193,9 +330,11 @@ def _around(interceptor: grpc.aio.ServerInterceptor, continuation: Any) -> Any:
     return call
 
 
-def _refuse_stream(method: str) -> Callable[..., NoReturn]:
+def _refuse_requests(method: str) -> Callable[..., NoReturn]:
     def call(*_args: object, **_options: object) -> NoReturn:
-        raise _error(grpc.StatusCode.UNIMPLEMENTED, f"{method} streams, which needs a real channel", _NO_METADATA)
+        raise _error(
+            grpc.StatusCode.UNIMPLEMENTED, f"{method} takes a stream, which needs a real channel", _NO_METADATA
+        )
 
     return call
 

@@ -29,10 +29,10 @@ from service.local_channel import LocalChannel
 from service.rpc.call import current_call
 from service.rpc.interceptors import (
     Behavior,
+    CallInterceptor,
     Context,
     ErrorInterceptor,
     TelemetryInterceptor,
-    UnaryInterceptor,
     ValidationInterceptor,
 )
 from service.rpc.units import Units
@@ -154,7 +154,7 @@ async def role(directory: Directory, key: str, place: Organization) -> Role:
     raise CommandError(f"there is no role {key!r} for organization {place.number} (see almoner roles list)")
 
 
-class _OperatorInterceptor(UnaryInterceptor):
+class _OperatorInterceptor(CallInterceptor):
     """Makes every call the operator's."""
 
     @override

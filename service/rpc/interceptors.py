@@ -28,6 +28,7 @@ from service.access.scopes import limited
 from service.errors import DeadlineExceeded, DomainError, InvalidField, PermissionDenied, Reason, Violation
 from service.rpc import call as calls
 from service.rpc import status
+from service.rpc.streams import writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ _TRACER = trace.get_tracer("almoner")
 
 _DURATION = Histogram(
     "almoner_rpc_duration_seconds",
-    "Time from the arrival of a call to its reply.",
+    "Time from the arrival of a call to its end.",
     ("method", "code"),
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
@@ -79,8 +80,11 @@ class _Undecodable:
 _UNDECODABLE = _Undecodable()
 
 
-class UnaryInterceptor(grpc.aio.ServerInterceptor):
-    """An interceptor of unary calls, which are all that this API has. Other kinds pass through."""
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """An interceptor of calls with one request, whether one reply or a stream of them answers it.
+
+    Streams of requests, of which this API has none, pass through.
+    """
 
     def __init__(self) -> None:
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -88,6 +92,10 @@ class UnaryInterceptor(grpc.aio.ServerInterceptor):
     @abstractmethod
     def around(self, method: str, behavior: Behavior) -> Behavior:
         """Returns `behavior` of `method`, wrapped. What can be done once a method is done here."""
+
+    def around_stream(self, method: str, behavior: Behavior) -> Behavior:
+        """Returns `behavior` of a method that streams, which writes to its context and returns nothing, wrapped."""
+        return self.around(method, behavior)
 
     def deserializer(self, of: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
         """Returns the request deserializer to use instead of `of`."""
@@ -104,18 +112,21 @@ class UnaryInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None or handler.request_streaming:
             return cast("grpc.RpcMethodHandler[Any, Any]", handler)
-        wrapped = grpc.unary_unary_rpc_method_handler(
-            cast("Any", self.around(method, cast("Behavior", handler.unary_unary))),
-            cast("Any", self.deserializer(cast("Any", handler.request_deserializer))),
-            cast("Any", handler.response_serializer),
-        )
+        deserializer: Any = self.deserializer(cast("Any", handler.request_deserializer))
+        serializer: Any = handler.response_serializer
+        if handler.unary_unary is not None:
+            unary: Any = self.around(method, cast("Behavior", handler.unary_unary))
+            wrapped = grpc.unary_unary_rpc_method_handler(unary, deserializer, serializer)
+        else:
+            stream: Any = self.around_stream(method, writing(cast("Any", handler.unary_stream)))
+            wrapped = grpc.unary_stream_rpc_method_handler(stream, deserializer, serializer)
         self._handlers[method] = wrapped
         return wrapped
 
 
-class TelemetryInterceptor(UnaryInterceptor):
+class TelemetryInterceptor(CallInterceptor):
     """Opens the call: request id, span, metrics, access log. Outermost, so that it sees the final status."""
 
     def __init__(self, *, access_log: bool = False) -> None:
@@ -163,7 +174,7 @@ class TelemetryInterceptor(UnaryInterceptor):
         return call
 
 
-class ErrorInterceptor(UnaryInterceptor):
+class ErrorInterceptor(CallInterceptor):
     """Turns whatever is raised into a status. Without it gRPC would send the text of any exception to the client."""
 
     @override
@@ -199,8 +210,11 @@ class ErrorInterceptor(UnaryInterceptor):
         return call
 
 
-class DeadlineInterceptor(UnaryInterceptor):
-    """Bounds every call by its client's deadline, and by the server's where that is sooner or there is none."""
+class DeadlineInterceptor(CallInterceptor):
+    """Bounds every call by its client's deadline, and by the server's where that is sooner or there is none.
+
+    A stream lasts as long as its client wants it to: nothing but their own deadline bounds it.
+    """
 
     def __init__(self, limit: float) -> None:
         """`limit` is in seconds."""
@@ -220,6 +234,24 @@ class DeadlineInterceptor(UnaryInterceptor):
             deadline = _Deadline(limit)
             try:
                 return await _Begun(work, waits_for)
+            except asyncio.CancelledError:
+                deadline.claim()
+                raise
+            finally:
+                deadline.lift()
+
+        return call
+
+    @override
+    def around_stream(self, method: str, behavior: Behavior) -> Behavior:
+        async def call(request: Any, context: Context) -> None:
+            remaining = cast("float | None", context.time_remaining())
+            if remaining is None:
+                await behavior(request, context)
+                return
+            deadline = _Deadline(remaining)
+            try:
+                await behavior(request, context)
             except asyncio.CancelledError:
                 deadline.claim()
                 raise
@@ -289,7 +321,7 @@ class _Deadline:
         self._handle.cancel()
 
 
-class AuthenticationInterceptor(UnaryInterceptor):
+class AuthenticationInterceptor(CallInterceptor):
     """Finds the caller of each of our own methods that has one, and whom they act for."""
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -345,7 +377,7 @@ class AuthenticationInterceptor(UnaryInterceptor):
         return limited(caller.acting_for(login.caller), caller.scopes)
 
 
-class ValidationInterceptor(UnaryInterceptor):
+class ValidationInterceptor(CallInterceptor):
     """Holds every request to the rules that its proto file states."""
 
     def __init__(self) -> None:
