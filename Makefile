@@ -110,7 +110,7 @@ wheel: $(VENV)/.runtime ## Build the wheel into dist/
 .PHONY: clean
 clean: ## Remove .venv, caches and built files (never the data directory)
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
-	find $(CODE) protos -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(CODE) protos "(" -name __pycache__ -o -name node_modules ")" -type d -prune -exec rm -rf {} +
 
 # --- The environment --------------------------------------------------------------------------------------------------
 
