@@ -122,3 +122,7 @@ class Caller:
             held_in=(Held(organization_place(subject.organization), mine | theirs),),
             actor=self,
         )
+
+
+SERVICE = Caller(0, "almoner", SYSTEM, ())
+"""Who does what nobody asked for just then: the service itself. It is in the audit trail, and may nothing."""

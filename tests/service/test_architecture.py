@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = ("profiles", "applications", "directory", "grants", "audit")
 FOUNDATIONS = ("service.storage", "service.crypto", "service.access", "service.audit", "service.listing")
-LOOSE = {"service.errors", "service.clock", "service.etags", "service.work"}
+LOOSE = {"service.errors", "service.clock", "service.etags", "service.leases", "service.work"}
 RPC_SIDE = ("rpc", "messages")
 """What the names of modules have that know protobuf."""
 
