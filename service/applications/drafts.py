@@ -20,8 +20,8 @@ class Draft:
     """What a caller wants an application to be, or what it is. Empty members are unset.
 
     Lifetimes are microseconds. `kind` is 0 where the caller names none. `renewable` is None where the organization's
-    policy decides, `secret_rotation_lifetime` where the server's default does. A draft of a stored application has no
-    `client_secret`.
+    policy decides, `secret_rotation_lifetime` where the server's default does, `rotates_refresh_tokens` where what is
+    known of the provider does. A draft of a stored application has no `client_secret`.
     """
 
     kind: int = 0
@@ -44,6 +44,10 @@ class Draft:
     renewable: bool | None = None
     owner_only_secret_rotation: bool = False
     secret_rotation_lifetime: int | None = None
+    client_authentication: int = 0
+    revocation_uri: str = ""
+    rotates_refresh_tokens: bool | None = None
+    assumed_token_lifetime: int = 0
 
     def __repr__(self) -> str:
         return f"Draft(name={self.name!r})"
@@ -71,7 +75,20 @@ OF_KIND: Final = {
             "secret_rotation_lifetime",
         }
     ),
-    ApplicationKind.PROVIDER: frozenset({"provider", "authorize_uri", "token_uri", "scope", "client_id", SECRET}),
+    ApplicationKind.PROVIDER: frozenset(
+        {
+            "provider",
+            "authorize_uri",
+            "token_uri",
+            "scope",
+            "client_id",
+            SECRET,
+            "client_authentication",
+            "revocation_uri",
+            "rotates_refresh_tokens",
+            "assumed_token_lifetime",
+        }
+    ),
 }
 """Names of the members that applications of one kind have."""
 
@@ -107,6 +124,10 @@ def draft_of(application: PlainApplication) -> Draft:
         renewable=application.renewable,
         owner_only_secret_rotation=application.owner_only_secret_rotation,
         secret_rotation_lifetime=application.secret_rotation_lifetime,
+        client_authentication=application.client_authentication,
+        revocation_uri=application.revocation_uri,
+        rotates_refresh_tokens=application.rotates_refresh_tokens,
+        assumed_token_lifetime=application.assumed_token_lifetime,
     )
 
 

@@ -47,6 +47,10 @@ def draft_from(application: application_pb2.Application) -> Draft:
         renewable=client.renewable if client.HasField("renewable") else None,
         owner_only_secret_rotation=client.owner_only_secret_rotation,
         secret_rotation_lifetime=stated_duration(client, "secret_rotation_lifetime"),
+        client_authentication=provider.client_authentication,
+        revocation_uri=provider.revocation_uri,
+        rotates_refresh_tokens=provider.rotates_refresh_tokens if provider.HasField("rotates_refresh_tokens") else None,
+        assumed_token_lifetime=from_duration(provider.assumed_token_lifetime),
     )
 
 
@@ -127,4 +131,8 @@ def _provider(application: StoredApplication, client_secret: str) -> application
         client_id=application.client_id,
         client_secret=client_secret,
         client_secret_set=application.client_secret is not None,
+        client_authentication=application_pb2.ClientAuthentication.ValueType(application.client_authentication),
+        revocation_uri=application.revocation_uri,
+        rotates_refresh_tokens=application.rotates_refresh_tokens,
+        assumed_token_lifetime=to_duration(application.assumed_token_lifetime),
     )

@@ -50,6 +50,10 @@ class PlainApplication(Protocol):
     renewable: bool | None
     owner_only_secret_rotation: bool
     secret_rotation_lifetime: int | None
+    client_authentication: int
+    revocation_uri: str
+    rotates_refresh_tokens: bool | None
+    assumed_token_lifetime: int
     created: int
     updated: int
     revision: int

@@ -16,11 +16,21 @@ class ApplicationKind(IntEnum):
     PROVIDER = 2
 
 
+class ClientAuthentication(IntEnum):
+    """The values of almoner.v1.ClientAuthentication, where each is described; a test holds the two lists together."""
+
+    BASIC = 1
+    POST = 2
+    NONE = 3
+
+
 class ApplicationRow(StoredRow, table=True):
     """An application of either kind; the members of the other kind are empty.
 
     `number` is what other tables refer to; `id` may be chosen by the client. `owner_id` is 0 once the owner is
-    deleted. Lists are JSON. A `secret_rotation_lifetime` of 0 is one; there is none where it is None.
+    deleted. Lists are JSON. A `secret_rotation_lifetime` of 0 is one; there is none where it is None. Where
+    `client_authentication` and `assumed_token_lifetime` are 0, and `rotates_refresh_tokens` None, it is as is known of the
+    provider.
     """
 
     __tablename__ = "applications"
@@ -50,6 +60,10 @@ class ApplicationRow(StoredRow, table=True):
     renewable: bool | None = Field(nullable=True)
     owner_only_secret_rotation: bool
     secret_rotation_lifetime: int | None = Field(sa_type=BigInteger, nullable=True)
+    client_authentication: int
+    revocation_uri: str
+    rotates_refresh_tokens: bool | None = Field(nullable=True)
+    assumed_token_lifetime: int = Field(sa_type=BigInteger)
     created: int = Field(sa_type=BigInteger)
     updated: int = Field(sa_type=BigInteger)
     revision: int

@@ -11,7 +11,7 @@ from service.applications.tables import ApplicationRow
 from service.directory.tables import OrganizationRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
-from service.profiles.tables import LinkKind, ProfileLinkRow, ProfileRow
+from service.profiles.tables import LinkKind, ProfileLinkRow, ProfileRow, TokenState
 from service.storage.statements import one, run, scalar
 from service.storage.tables import constant, table_of
 
@@ -43,6 +43,16 @@ class StoredProfile:
     access_token: bytes | None
     refresh_token: bytes | None
     verification_token: bytes | None
+    keep_fresh: bool
+    token_state: int
+    token_expires: int
+    token_scope: str
+    token_refreshed: int
+    token_next_try: int
+    token_failures: int
+    token_failure: str
+    fence: int
+    spent_refresh_digest: str | None
     created: int
     updated: int
     revision: int
@@ -62,6 +72,7 @@ def _links_of_kind(kind: LinkKind, name: str) -> ColumnElement[int]:
     return count.correlate(_PROFILES).scalar_subquery().label(name)
 
 
+_STATE_PREFIX = "TOKEN_STATE_"
 _APPLICATION = func.coalesce(_PROFILES.c.application_number, constant(0)).label("application_number")
 _PROVIDER = case(
     (_PROFILES.c.application_number.is_(None), _PROFILES.c.provider), else_=_APPLICATIONS.c.provider
@@ -88,6 +99,16 @@ _WHOLE = (
         _PROFILES.c.access_token,
         _PROFILES.c.refresh_token,
         _PROFILES.c.verification_token,
+        _PROFILES.c.keep_fresh,
+        _PROFILES.c.token_state,
+        _PROFILES.c.token_expires,
+        _PROFILES.c.token_scope,
+        _PROFILES.c.token_refreshed,
+        _PROFILES.c.token_next_try,
+        _PROFILES.c.token_failures,
+        _PROFILES.c.token_failure,
+        _PROFILES.c.fence,
+        _PROFILES.c.spent_refresh_digest,
         _PROFILES.c.created,
         _PROFILES.c.updated,
         _PROFILES.c.revision,
@@ -141,6 +162,13 @@ PROFILES: Listing[StoredProfile] = Listing(
         "client_id": Field(_CLIENT_ID, Kind.TEXT),
         "owner_id": Field(_PROFILES.c.owner_id, Kind.INTEGER),
         "creator_id": Field(_PROFILES.c.creator_id, Kind.INTEGER),
+        "token_state": Field(
+            _PROFILES.c.token_state,
+            Kind.ENUM,
+            names={f"{_STATE_PREFIX}{state.name}": state.value for state in TokenState},
+            prefix=_STATE_PREFIX,
+        ),
+        "keep_fresh": Field(_PROFILES.c.keep_fresh, Kind.BOOLEAN),
         "create_time": Field(_PROFILES.c.created, Kind.TIMESTAMP),
         "update_time": Field(_PROFILES.c.updated, Kind.TIMESTAMP),
     },

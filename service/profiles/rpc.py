@@ -15,7 +15,7 @@ from service.profiles import links, rules
 from service.profiles.links import LinkDraft
 from service.profiles.rules import Draft, Tokens, Which
 from service.rpc.masks import members_of
-from service.rpc.times import set_timestamp, to_timestamp
+from service.rpc.times import from_timestamp, set_timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from service.profiles.link_queries import StoredLink
@@ -27,7 +27,8 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 _CLIENT = frozenset({"client_id", "client_secret"})
 _PROFILE_PATHS: Final = {
-    **{name: frozenset({name}) for name in rules.MEMBERS - _CLIENT},
+    **{name: frozenset({name}) for name in rules.MEMBERS - _CLIENT - {rules.EXPIRES}},
+    "access_token_expire_time": frozenset({rules.EXPIRES}),
     "client": _CLIENT,
     "client.client_id": frozenset({"client_id"}),
     "client.client_secret": frozenset({"client_secret"}),
@@ -148,6 +149,8 @@ def _draft(profile: profile_pb2.Profile) -> Draft:
         access_token=profile.access_token,
         refresh_token=profile.refresh_token,
         verification_token=profile.verification_token,
+        keep_fresh=profile.keep_fresh,
+        access_token_expires=from_timestamp(profile.access_token_expire_time, "profile.access_token_expire_time"),
     )
 
 
@@ -173,6 +176,7 @@ def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb
         token_uri=profile.token_uri,
         scope=profile.scope,
         etag=etag_of(profile.revision),
+        keep_fresh=profile.keep_fresh,
     )
     # In place, because messages that are handed to a constructor are copied, which takes as long as all the rest.
     stored, counts = message.stored, message.link_counts
@@ -183,6 +187,7 @@ def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb
     counts.data_sources = profile.data_sources
     counts.connections = profile.connections
     counts.customers = profile.customers
+    _set_token_status(message, profile)
     set_timestamp(message.create_time, profile.created)
     set_timestamp(message.update_time, profile.updated)
     if profile.application_number:
@@ -192,6 +197,22 @@ def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb
     if tokens is not None:
         message.access_token, message.refresh_token = tokens
     return message
+
+
+def _set_token_status(message: profile_pb2.Profile, profile: StoredProfile) -> None:
+    status = message.token_status
+    status.state = profile_pb2.TokenState.ValueType(profile.token_state)
+    if profile.token_scope:
+        status.scope = profile.token_scope
+    if profile.token_refreshed:
+        set_timestamp(status.refresh_time, profile.token_refreshed)
+    if profile.token_next_try:
+        set_timestamp(status.next_try_time, profile.token_next_try)
+    if profile.token_failure:
+        status.failures = profile.token_failures
+        status.failure = profile.token_failure
+    if profile.token_expires:
+        set_timestamp(message.access_token_expire_time, profile.token_expires)
 
 
 def _link_draft(link: profile_pb2.ProfileLink) -> LinkDraft:

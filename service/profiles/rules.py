@@ -17,7 +17,7 @@ from service.directory.scopes import scope_of
 from service.errors import FailedPrecondition, InvalidField, NotFound, Reason, Violation
 from service.etags import require_etag
 from service.listing.listing import PageContext
-from service.profiles import links, queries
+from service.profiles import links, queries, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,29 +30,44 @@ if TYPE_CHECKING:
 SECRETS: Final = ("client_secret", "access_token", "refresh_token", "verification_token")
 """Sealed columns of the table `profiles`."""
 
-PLAIN: Final = ("name", "description", "provider", "application_number", "client_id")
+PLAIN: Final = ("name", "description", "provider", "application_number", "client_id", "keep_fresh")
 """Members that are stored as they are, and shown in the audit trail."""
+
+EXPIRES: Final = "access_token_expires"
+"""The member that says when the access token ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a caller wants a profile to be. Empty members are unset."""
+    """What a caller wants a profile to be. Empty members are unset; a time is epoch microseconds."""
 
     name: str = ""
     description: str = ""
     provider: str = ""
     application_number: int = 0
     client_id: str = ""
+    keep_fresh: bool = False
     client_secret: str = ""
     access_token: str = ""
     refresh_token: str = ""
     verification_token: str = ""
+    access_token_expires: int = 0
 
     def __repr__(self) -> str:
         return f"Draft(name={self.name!r})"
 
 
-MEMBERS: Final = frozenset((*PLAIN, *SECRETS))
+_NO_TOKENS: Final = {
+    **tokens.set_by_hand(tokens.Present(access_token=False, refresh_token=False), -1),
+    "token_expires": 0,
+    "token_scope": "",
+    "token_type": "",
+    "token_refreshed": 0,
+    "token_due": None,
+}
+"""The columns of a profile without tokens."""
+
+MEMBERS: Final = frozenset((*PLAIN, *SECRETS, EXPIRES))
 """Names of everything that can be changed."""
 
 
@@ -138,6 +153,7 @@ def create(work: Work, draft: Draft) -> StoredProfile:
     caller = work.caller
     authorize(caller, Permission.PROFILES_CREATE, Target(caller.organization), None)
     _check_draft(draft, has_client_secret=bool(draft.client_secret))
+    _check_expiry(draft.access_token_expires, has_access_token=bool(draft.access_token))
     _check_source(work, draft.application_number, caller.organization)
     profile_id = queries.add(
         work.tx,
@@ -146,6 +162,7 @@ def create(work: Work, draft: Draft) -> StoredProfile:
             "owner_id": caller.user_id,
             "creator_id": (caller.actor or caller).user_id,
             **_plain(draft),
+            **_NO_TOKENS,
             "created": work.now,
             "updated": work.now,
             "revision": 1,
@@ -154,8 +171,11 @@ def create(work: Work, draft: Draft) -> StoredProfile:
     # Sealed values are bound to their row, whose id is known only now.
     sealed = {name: _sealed(work.keyring, profile_id, name, getattr(draft, name)) for name in SECRETS}
     if any(sealed.values()):
-        queries.change(work.tx, profile_id, sealed)
-    changes = audit.stated(_plain(draft))
+        present = tokens.Present(bool(draft.access_token), bool(draft.refresh_token))
+        values = {**sealed, **tokens.set_by_hand(present, 0), "token_expires": draft.access_token_expires}
+        due = _due(work, profile_id, draft, present, draft.access_token_expires)
+        queries.change(work.tx, profile_id, {**values, "token_due": due})
+    changes = audit.stated({**_plain(draft), "keep_fresh": draft.keep_fresh or None})
     changes |= {name: "set" for name, value in sealed.items() if value}
     audit.record(work, "profile.create", f"profiles/{profile_id}", caller.organization, changes)
     return _stored(work, profile_id)
@@ -181,12 +201,10 @@ def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag
         FailedPrecondition: the application is not a provider registration.
     """
     before = get(work, which, Permission.PROFILES_UPDATE)
-    profile_id = before.id
     require_etag(etag, before.revision)
+    members = _without_stale_tokens(work.keyring, before, draft, members)
     sealed = {
-        name: _sealed(work.keyring, profile_id, name, getattr(draft, name))
-        if name in members
-        else getattr(before, name)
+        name: _sealed(work.keyring, before.id, name, getattr(draft, name)) if name in members else getattr(before, name)
         for name in SECRETS
     }
     after = _merged(before, draft, members)
@@ -195,17 +213,18 @@ def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag
     _check_draft(after, has_client_secret=sealed["client_secret"] is not None)
     if after.application_number != before.application_number:
         _check_source(work, after.application_number, before.organization)
-    values = {**_plain(after), **sealed, "updated": work.now, "revision": before.revision + 1}
-    queries.change(work.tx, profile_id, values)
+    state = _token_columns(work, before, draft, members, after)
+    values = {**_plain(after), **sealed, **state, "updated": work.now, "revision": before.revision + 1}
+    queries.change(work.tx, before.id, values)
     shown = _plain(_merged(before, draft, frozenset()))
     audit.record(
         work,
         "profile.update",
-        f"profiles/{profile_id}",
+        f"profiles/{before.id}",
         before.organization,
         audit.differences(shown, _plain(after)) | _words(before, sealed),
     )
-    return _stored(work, profile_id)
+    return _stored(work, before.id)
 
 
 def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
@@ -289,12 +308,13 @@ def _merged(before: StoredProfile, draft: Draft, members: frozenset[str]) -> Dra
         provider=before.provider if own else "",
         application_number=before.application_number,
         client_id=before.client_id if own else "",
+        keep_fresh=before.keep_fresh,
     )
     merged = replace(kept, **{name: getattr(draft, name) for name in members.intersection(PLAIN)})
     if "application_number" in members and draft.application_number:
-        return Draft(merged.name, merged.description, "", merged.application_number, "")
+        return replace(merged, provider="", client_id="")
     if members & {"client_id", "client_secret"} and "application_number" not in members:
-        return Draft(merged.name, merged.description, merged.provider, 0, merged.client_id)
+        return replace(merged, application_number=0)
     return merged
 
 
@@ -318,6 +338,11 @@ def _check_draft(draft: Draft, *, has_client_secret: bool) -> None:
         raise InvalidField(*(Violation(path, "is required") for path in missing))
 
 
+def _check_expiry(expires: int, *, has_access_token: bool) -> None:
+    if expires and not has_access_token:
+        raise InvalidField(Violation("profile.access_token_expire_time", "is of no use without an access token"))
+
+
 def _check_source(work: Work, application_number: int, organization: int) -> None:
     """Lets a profile use the applications of its organization, and those of the first one, which serve all."""
     if not application_number:
@@ -336,6 +361,69 @@ def _check_source(work: Work, application_number: int, organization: int) -> Non
         )
 
 
+def _without_stale_tokens(
+    keyring: Keyring, before: StoredProfile, draft: Draft, members: frozenset[str]
+) -> frozenset[str]:
+    """Leaves the tokens out of a change that brings back the refresh token which the present one was got for."""
+    if "refresh_token" in members and tokens.is_spent(keyring, before, draft.refresh_token):
+        return members - {"refresh_token", "access_token", EXPIRES}
+    return members
+
+
+def _token_columns(
+    work: Work, before: StoredProfile, draft: Draft, members: frozenset[str], after: Draft
+) -> dict[str, object]:
+    """Returns the columns about tokens that a change by hand writes.
+
+    Args:
+        work: The unit of work.
+        before: The profile before it.
+        draft: The new values.
+        members: Which of them count.
+        after: The plain members after it.
+    """
+    changed = _changed_secrets(work.keyring, before, draft, members)
+    present = tokens.Present(
+        bool(draft.access_token) if "access_token" in members else before.access_token is not None,
+        bool(draft.refresh_token) if "refresh_token" in members else before.refresh_token is not None,
+    )
+    expires = 0 if "access_token" in changed else before.token_expires
+    if EXPIRES in members and (draft.access_token_expires or "access_token" in changed):
+        expires = draft.access_token_expires
+        _check_expiry(expires, has_access_token=present.access_token)
+    columns: dict[str, object] = {"token_expires": expires}
+    if "access_token" in changed:
+        columns |= {"token_scope": "", "token_type": ""}
+    if changed - {"verification_token"} or _has_other_client(before, after):
+        columns |= tokens.set_by_hand(present, before.fence)
+        columns["spent_refresh_digest"] = None
+    if "fence" in columns or after.keep_fresh != before.keep_fresh or expires != before.token_expires:
+        columns["token_due"] = _due(work, before.id, after, present, expires)
+    return columns
+
+
+def _changed_secrets(keyring: Keyring, before: StoredProfile, draft: Draft, members: frozenset[str]) -> frozenset[str]:
+    """Returns the secrets that are set to something else than they are."""
+    return frozenset(
+        name
+        for name in members.intersection(SECRETS)
+        if getattr(draft, name) != _opened(keyring, before, name, getattr(before, name))
+    )
+
+
+def _has_other_client(before: StoredProfile, after: Draft) -> bool:
+    """Whether another client presents the tokens than before."""
+    return after.application_number != before.application_number or (
+        not after.application_number and after.client_id != before.client_id
+    )
+
+
+def _due(work: Work, profile_id: int, draft: Draft, present: tokens.Present, expires: int) -> int | None:
+    if not (draft.keep_fresh and present.refresh_token):
+        return None
+    return tokens.due_time(profile_id, work.now, expires if present.access_token else 0)
+
+
 def _plain(draft: Draft) -> dict[str, object]:
     return {
         "name": draft.name,
@@ -343,6 +431,7 @@ def _plain(draft: Draft) -> dict[str, object]:
         "provider": "" if draft.application_number else draft.provider,
         "application_number": draft.application_number or None,
         "client_id": draft.client_id,
+        "keep_fresh": draft.keep_fresh,
     }
 
 

@@ -17,10 +17,24 @@ class LinkKind(IntEnum):
     CUSTOMER = 3
 
 
+class TokenState(IntEnum):
+    """The values of almoner.v1.TokenState, where each is described; a test holds the two lists together."""
+
+    OK = 1
+    REFRESHING = 2
+    IN_DOUBT = 3
+    NEEDS_CONSENT = 4
+    FAILING = 5
+
+
 class ProfileRow(StoredRow, table=True):
     """A profile. Either it has an application, or a provider and client credentials of its own.
 
-    `organization` is the owner's. `creator_id` is 0 once the creator is deleted.
+    `organization` is the owner's. `creator_id` is 0 once the creator is deleted. Of its tokens, `token_expires` says when
+    the access token ends and `token_due` when the broker acts by itself (0 or NULL: not known, never). `fence` counts the
+    claims to refresh them and every change of them by hand: who holds a claim may write only while it is still theirs.
+    `doubtful` says that a refresh with this refresh token has an outcome that nobody knows, `spent_refresh_digest` which
+    refresh token was exchanged for it.
     """
 
     __tablename__ = "profiles"
@@ -41,6 +55,19 @@ class ProfileRow(StoredRow, table=True):
     access_token: bytes | None = Field(sa_type=LargeBinary, nullable=True)
     refresh_token: bytes | None = Field(sa_type=LargeBinary, nullable=True)
     verification_token: bytes | None = Field(sa_type=LargeBinary, nullable=True)
+    keep_fresh: bool
+    token_state: int = Field(index=True)
+    token_expires: int = Field(sa_type=BigInteger)
+    token_scope: str
+    token_type: str
+    token_refreshed: int = Field(sa_type=BigInteger)
+    token_next_try: int = Field(sa_type=BigInteger)
+    token_failures: int
+    token_failure: str
+    token_due: int | None = Field(sa_type=BigInteger, nullable=True, index=True)
+    doubtful: bool
+    fence: int = Field(sa_type=BigInteger)
+    spent_refresh_digest: str | None = Field(nullable=True)
     created: int = Field(sa_type=BigInteger)
     updated: int = Field(sa_type=BigInteger)
     revision: int

@@ -65,6 +65,34 @@ GRANT_TYPE_CERTIFICATE: GrantType.ValueType  # 7
 """TLS client certificate."""
 Global___GrantType: _TypeAlias = GrantType  # noqa: Y015
 
+class _ClientAuthentication:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClientAuthenticationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClientAuthentication.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLIENT_AUTHENTICATION_UNSPECIFIED: _ClientAuthentication.ValueType  # 0
+    """As is known of the provider."""
+    CLIENT_AUTHENTICATION_BASIC: _ClientAuthentication.ValueType  # 1
+    """Client id and secret in the Authorization header (client_secret_basic)."""
+    CLIENT_AUTHENTICATION_POST: _ClientAuthentication.ValueType  # 2
+    """Client id and secret in the body (client_secret_post)."""
+    CLIENT_AUTHENTICATION_NONE: _ClientAuthentication.ValueType  # 3
+    """The client id alone: a public client (none)."""
+
+class ClientAuthentication(_ClientAuthentication, metaclass=_ClientAuthenticationEnumTypeWrapper):
+    """ClientAuthentication is how a client shows a token endpoint who it is (RFC 6749 section 2.3)."""
+
+CLIENT_AUTHENTICATION_UNSPECIFIED: ClientAuthentication.ValueType  # 0
+"""As is known of the provider."""
+CLIENT_AUTHENTICATION_BASIC: ClientAuthentication.ValueType  # 1
+"""Client id and secret in the Authorization header (client_secret_basic)."""
+CLIENT_AUTHENTICATION_POST: ClientAuthentication.ValueType  # 2
+"""Client id and secret in the body (client_secret_post)."""
+CLIENT_AUTHENTICATION_NONE: ClientAuthentication.ValueType  # 3
+"""The client id alone: a public client (none)."""
+Global___ClientAuthentication: _TypeAlias = ClientAuthentication  # noqa: Y015
+
 class _ApplicationView:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -390,6 +418,10 @@ class ProviderRegistration(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_SET_FIELD_NUMBER: _builtins.int
+    CLIENT_AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    REVOCATION_URI_FIELD_NUMBER: _builtins.int
+    ROTATES_REFRESH_TOKENS_FIELD_NUMBER: _builtins.int
+    ASSUMED_TOKEN_LIFETIME_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Slug of the provider, for example google_analytics or hubspot. Required."""
     authorize_uri: _builtins.str
@@ -404,6 +436,16 @@ class ProviderRegistration(_message.Message):
     """Our client secret there. Input only, but for APPLICATION_VIEW_SECRET."""
     client_secret_set: _builtins.bool
     """Output only. Whether a client secret is stored."""
+    client_authentication: Global___ClientAuthentication.ValueType
+    """How we show the token endpoint who we are; unset: as is known of the provider, else in the Authorization header."""
+    revocation_uri: _builtins.str
+    """Revocation endpoint of the provider (RFC 7009); empty: the one that is known of the provider, if any."""
+    rotates_refresh_tokens: _builtins.bool
+    """Whether a refresh token is spent once it was used; unset: as is known of the provider, else it is taken to be."""
+    @_builtins.property
+    def assumed_token_lifetime(self) -> _duration_pb2.Duration:
+        """Lifetime of access tokens whose answer states none; unset: as is known of the provider."""
+
     def __init__(
         self,
         *,
@@ -414,11 +456,17 @@ class ProviderRegistration(_message.Message):
         client_id: _builtins.str = ...,
         client_secret: _builtins.str = ...,
         client_secret_set: _builtins.bool = ...,
+        client_authentication: Global___ClientAuthentication.ValueType = ...,
+        revocation_uri: _builtins.str = ...,
+        rotates_refresh_tokens: _builtins.bool | None = ...,
+        assumed_token_lifetime: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rotates_refresh_tokens", b"_rotates_refresh_tokens", "assumed_token_lifetime", b"assumed_token_lifetime", "rotates_refresh_tokens", b"rotates_refresh_tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorize_uri", b"authorize_uri", "client_id", b"client_id", "client_secret", b"client_secret", "client_secret_set", b"client_secret_set", "provider", b"provider", "scope", b"scope", "token_uri", b"token_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rotates_refresh_tokens", b"_rotates_refresh_tokens", "assumed_token_lifetime", b"assumed_token_lifetime", "authorize_uri", b"authorize_uri", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "client_secret_set", b"client_secret_set", "provider", b"provider", "revocation_uri", b"revocation_uri", "rotates_refresh_tokens", b"rotates_refresh_tokens", "scope", b"scope", "token_uri", b"token_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rotates_refresh_tokens: _TypeAlias = _typing.Literal["rotates_refresh_tokens"]  # noqa: Y015
+    _WhichOneofArgType__rotates_refresh_tokens: _TypeAlias = _typing.Literal["_rotates_refresh_tokens", b"_rotates_refresh_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rotates_refresh_tokens) -> _WhichOneofReturnType__rotates_refresh_tokens | None: ...
 
 Global___ProviderRegistration: _TypeAlias = ProviderRegistration  # noqa: Y015

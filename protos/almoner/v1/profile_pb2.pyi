@@ -20,6 +20,50 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _TokenState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TokenStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOKEN_STATE_UNSPECIFIED: _TokenState.ValueType  # 0
+    """Never stored."""
+    TOKEN_STATE_OK: _TokenState.ValueType  # 1
+    """Nothing speaks against them."""
+    TOKEN_STATE_REFRESHING: _TokenState.ValueType  # 2
+    """A refresh is under way, or its outcome is being found out after a crash."""
+    TOKEN_STATE_IN_DOUBT: _TokenState.ValueType  # 3
+    """The provider may have exchanged the refresh token for one that never arrived. Where it says that it will be tried
+    again, next_try_time is set; otherwise new tokens, or a new consent, are needed.
+    """
+    TOKEN_STATE_NEEDS_CONSENT: _TokenState.ValueType  # 4
+    """There is no refresh token, or the provider takes it no longer: somebody has to consent again."""
+    TOKEN_STATE_FAILING: _TokenState.ValueType  # 5
+    """The provider did not refresh, and the refresh token is still good. It is tried again at next_try_time; unset: only
+    after the profile or its application was changed.
+    """
+
+class TokenState(_TokenState, metaclass=_TokenStateEnumTypeWrapper):
+    """TokenState says what can be expected of the tokens of a profile."""
+
+TOKEN_STATE_UNSPECIFIED: TokenState.ValueType  # 0
+"""Never stored."""
+TOKEN_STATE_OK: TokenState.ValueType  # 1
+"""Nothing speaks against them."""
+TOKEN_STATE_REFRESHING: TokenState.ValueType  # 2
+"""A refresh is under way, or its outcome is being found out after a crash."""
+TOKEN_STATE_IN_DOUBT: TokenState.ValueType  # 3
+"""The provider may have exchanged the refresh token for one that never arrived. Where it says that it will be tried
+again, next_try_time is set; otherwise new tokens, or a new consent, are needed.
+"""
+TOKEN_STATE_NEEDS_CONSENT: TokenState.ValueType  # 4
+"""There is no refresh token, or the provider takes it no longer: somebody has to consent again."""
+TOKEN_STATE_FAILING: TokenState.ValueType  # 5
+"""The provider did not refresh, and the refresh token is still good. It is tried again at next_try_time; unset: only
+after the profile or its application was changed.
+"""
+Global___TokenState: _TypeAlias = TokenState  # noqa: Y015
+
 class _ProfileView:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -100,6 +144,9 @@ class Profile(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    TOKEN_STATUS_FIELD_NUMBER: _builtins.int
+    KEEP_FRESH_FIELD_NUMBER: _builtins.int
+    ACCESS_TOKEN_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Chosen by the server; fits an int32 while it can."""
     organization_id: _builtins.str
@@ -133,7 +180,9 @@ class Profile(_message.Message):
     verification_token: _builtins.str
     """Input only. Token that the provider puts into its own calls to us, so that they can be verified."""
     etag: _builtins.str
-    """Output only. Quoted entity tag of this revision."""
+    """Output only. Quoted entity tag of this revision. New tokens make a new revision, a new state alone does not."""
+    keep_fresh: _builtins.bool
+    """Whether the broker refreshes the access token ahead of its end, without being asked for it."""
     @_builtins.property
     def client(self) -> Global___ClientCredentials:
         """Client credentials of its own."""
@@ -153,6 +202,14 @@ class Profile(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was last changed."""
+
+    @_builtins.property
+    def token_status(self) -> Global___TokenStatus:
+        """Output only. How the tokens are, and what the broker knows of them."""
+
+    @_builtins.property
+    def access_token_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the access token ends. Settable together with access_token, else set by every refresh; unset: not known."""
 
     def __init__(
         self,
@@ -179,16 +236,65 @@ class Profile(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        token_status: Global___TokenStatus | None = ...,
+        keep_fresh: _builtins.bool = ...,
+        access_token_expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["application_number", b"application_number", "client", b"client", "create_time", b"create_time", "link_counts", b"link_counts", "source", b"source", "stored", b"stored", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token_expire_time", b"access_token_expire_time", "application_number", b"application_number", "client", b"client", "create_time", b"create_time", "link_counts", b"link_counts", "source", b"source", "stored", b"stored", "token_status", b"token_status", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "application_number", b"application_number", "authorize_uri", b"authorize_uri", "client", b"client", "client_id", b"client_id", "create_time", b"create_time", "creator_id", b"creator_id", "description", b"description", "etag", b"etag", "id", b"id", "link_counts", b"link_counts", "name", b"name", "organization_id", b"organization_id", "organization_number", b"organization_number", "owner_id", b"owner_id", "provider", b"provider", "refresh_token", b"refresh_token", "scope", b"scope", "source", b"source", "stored", b"stored", "token_uri", b"token_uri", "update_time", b"update_time", "verification_token", b"verification_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "access_token_expire_time", b"access_token_expire_time", "application_number", b"application_number", "authorize_uri", b"authorize_uri", "client", b"client", "client_id", b"client_id", "create_time", b"create_time", "creator_id", b"creator_id", "description", b"description", "etag", b"etag", "id", b"id", "keep_fresh", b"keep_fresh", "link_counts", b"link_counts", "name", b"name", "organization_id", b"organization_id", "organization_number", b"organization_number", "owner_id", b"owner_id", "provider", b"provider", "refresh_token", b"refresh_token", "scope", b"scope", "source", b"source", "stored", b"stored", "token_status", b"token_status", "token_uri", b"token_uri", "update_time", b"update_time", "verification_token", b"verification_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["application_number", "client"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class TokenStatus(_message.Message):
+    """TokenStatus is what the broker knows of the tokens of a profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REFRESH_TIME_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_TIME_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    state: Global___TokenState.ValueType
+    """The state."""
+    scope: _builtins.str
+    """Scope of the access token, as the provider stated it at the last refresh; empty: it stated none."""
+    failures: _builtins.int
+    """How many refreshes failed since the last one that did not."""
+    failure: _builtins.str
+    """One word for what failed last, for example invalid_grant (RFC 6749 section 5.2), timeout or http_503; empty: nothing."""
+    @_builtins.property
+    def refresh_time(self) -> _timestamp_pb2.Timestamp:
+        """When the tokens were last refreshed; unset: never."""
+
+    @_builtins.property
+    def next_try_time(self) -> _timestamp_pb2.Timestamp:
+        """When a refresh is tried next after one that failed; unset: nothing failed, or it is not tried again by itself."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___TokenState.ValueType = ...,
+        scope: _builtins.str = ...,
+        refresh_time: _timestamp_pb2.Timestamp | None = ...,
+        next_try_time: _timestamp_pb2.Timestamp | None = ...,
+        failures: _builtins.int = ...,
+        failure: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_try_time", b"next_try_time", "refresh_time", b"refresh_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "failures", b"failures", "next_try_time", b"next_try_time", "refresh_time", b"refresh_time", "scope", b"scope", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenStatus: _TypeAlias = TokenStatus  # noqa: Y015
 
 @_typing.final
 class ClientCredentials(_message.Message):

@@ -155,8 +155,8 @@ class ListProfilesRequest(_message.Message):
     skip: _builtins.int
     """How many to leave out first (AIP-158), counted from the page token."""
     filter: _builtins.str
-    """AIP-160 expression over id, name, description, provider, application_number, client_id, owner_id,
-    creator_id, create_time and update_time.
+    """AIP-160 expression over id, name, description, provider, application_number, client_id, owner_id, creator_id,
+    token_state (for example token_state = NEEDS_CONSENT), keep_fresh, create_time and update_time.
     """
     order_by: _builtins.str
     """Comma-separated fields, each optionally followed by "desc": id, name, provider, create_time, update_time. Default: "id"."""

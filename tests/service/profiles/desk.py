@@ -195,7 +195,7 @@ class Desk:
         statement = select(table).where(table.c.id == profile.id)
         return await self.almoner.service.store.read(lambda tx: tx.execute(statement).one())
 
-    async def put_sealed(self, profile: Profile, **columns: bytes) -> None:
+    async def put(self, profile: Profile, **columns: Any) -> None:
         """Writes into the row of a profile behind the service's back."""
         table = table_of(ProfileRow)
         statement = update(table).where(table.c.id == profile.id).values(**columns)

@@ -110,7 +110,7 @@ async def test_secrets_stay_when_other_members_change(desk: Desk) -> None:
 async def test_a_secret_sealed_for_one_profile_does_not_open_in_another(desk: Desk) -> None:
     first, second = await desk.create(MARKED), await desk.create(own(access_token="other"))
     stolen = (await desk.row(first)).access_token
-    await desk.put_sealed(second, access_token=stolen)
+    await desk.put(second, access_token=stolen)
     refusal = await refusal_of(desk.get(second.id, view=TOKENS))
     assert (refusal.code, refusal.reason) == (StatusCode.INTERNAL, "INTERNAL")
     assert await desk.events("profile.reveal") == []

@@ -102,6 +102,8 @@ def value_of(row: Message, field: str) -> Any:
             return row.client.vendor
         if field == "access_token_lifetime":
             return row.client.access_token_lifetime.seconds
+    if isinstance(row, profile_pb2.Profile) and field == "token_state":
+        return row.token_status.state
     value = getattr(row, field)
     if isinstance(value, Duration):
         return value.seconds
@@ -118,6 +120,8 @@ def literal(row: Message, field: str) -> str:
         return str(value).lower()
     if field == "grant_type":
         return application_pb2.GrantType.Name(application_pb2.GrantType.ValueType(value))
+    if field == "token_state":
+        return profile_pb2.TokenState.Name(profile_pb2.TokenState.ValueType(value))
     if field == "kind" and isinstance(value, int):
         return profile_pb2.LinkKind.Name(profile_pb2.LinkKind.ValueType(value))
     return str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
