@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of `almoner serve-grpc` as processes that tests kill: forked from one that has imported everything already.
+
+Run as a module it is that process: it takes an order a line, and answers each. It ends when its standard input does, and
+takes with it every server that is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from service.settings import Settings
+    from tests.broker_faults.sabotage import Blow
+
+PATIENCE = 30.0
+"""Seconds after which something that a test waits for will not happen any more."""
+
+_EAGER = (("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 20))
+"""A server that is not there yet is looked for again soon."""
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Replica:
+    """A server that runs, or ran.
+
+    Attributes:
+        nursery: Where it comes from.
+        pid: Its process.
+        directory: Where its socket, its log and its orders are.
+    """
+
+    nursery: Nursery
+    pid: int
+    directory: Path
+
+    @property
+    def target(self) -> str:
+        """Where it listens."""
+        return f"unix:{self.directory}/s"
+
+    @property
+    def log(self) -> str:
+        """What it has written to standard output and standard error."""
+        return (self.directory / "log").read_text()
+
+    def suffers(self, blows: Mapping[str, Blow]) -> None:
+        """Says what happens to it at which step from now on; nothing else does."""
+        new = self.directory / "orders.new"
+        new.write_text(json.dumps(blows))
+        new.rename(self.directory / "orders")
+
+    def kill(self) -> None:
+        """Sends SIGKILL."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Asks it to finish, and returns its exit code."""
+        os.kill(self.pid, signal.SIGTERM)
+        return await self.end()
+
+    async def end(self) -> int:
+        """Waits for its end, and returns its exit code, which is negative for a signal."""
+        code: int = await self.nursery.order({"wait": self.pid})
+        return code
+
+
+class Nursery:
+    """The process that servers are forked from."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._one_order = asyncio.Lock()
+
+    async def start(self, settings: Settings, directory: Path, **more: Any) -> Replica:
+        """Starts a server; who calls it waits until it is ready.
+
+        Args:
+            settings: Its database, its keyring, and whatever else a test wants.
+            directory: Where its own directory is made: a short path, because the socket's must be.
+            more: `clock`, seconds by which its clock is wrong; `constants`, values by `module.NAME`.
+        """
+        own = directory / str(next(_NUMBERS))
+        own.mkdir()
+        environment = {
+            "ALMONER_DATA_DIR": str(settings.data_dir),
+            "ALMONER_DATABASE_URL": settings.database_url,
+            "ALMONER_GRPC_LISTEN": f"unix:{own}/s",
+            "ALMONER_OUTGOING_ALLOW_HTTP": "true",
+            "ALMONER_OUTGOING_ALLOW_PRIVATE": "true",
+        }
+        pid = await self.order({"serve": environment, "directory": str(own), **more})
+        return Replica(self, pid, own)
+
+    async def order(self, order: dict[str, Any]) -> Any:
+        """Gives an order, and returns its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        async with self._one_order:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            return json.loads(await asyncio.wait_for(self._process.stdout.readline(), PATIENCE))
+
+
+@asynccontextmanager
+async def nursery_process() -> AsyncIterator[Nursery]:
+    """Runs the process that servers are forked from."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ALMONER_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __spec__.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=kept
+    )
+    assert process.stdin is not None
+    try:
+        yield Nursery(process)
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def channel_to(replica: Replica) -> AsyncIterator[grpc.aio.Channel]:
+    """Opens a channel to a server, once it is ready."""
+    async with grpc.aio.insecure_channel(replica.target, _EAGER) as channel:
+        try:
+            await asyncio.wait_for(channel.channel_ready(), PATIENCE)
+        except TimeoutError:
+            raise AssertionError(f"not ready:\n{replica.log}") from None
+        yield channel
+
+
+def _serve(order: dict[str, Any]) -> None:
+    """Becomes a server; never returns."""
+    from service.cli import main  # noqa: PLC0415 - not for who starts this process
+    from tests.broker_faults.sabotage import Sabotage, turn_clock  # noqa: PLC0415
+
+    log = os.open(f"{order['directory']}/log", os.O_WRONLY | os.O_CREAT, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for file, number in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(file, number)
+    os.chdir(order["directory"])
+    os.environ.update(order["serve"])
+    Sabotage(Path(order["directory"], "orders")).install()
+    turn_clock(order.get("clock", 0))
+    for path, value in order.get("constants", {}).items():
+        module, _, name = path.rpartition(".")
+        assert name in vars(import_module(module)), path
+        vars(import_module(module))[name] = value
+    code = 1
+    try:
+        code = main(["serve-grpc", "--log-level", "warning"])
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _obey() -> None:
+    # Everything that a server imports, and nothing that starts a thread.
+    for module in ("service.command.serve_grpc", "service.command.service_half", "tests.broker_faults.sabotage"):
+        import_module(module)
+    children: set[int] = set()
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            answer = os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])
+            children.remove(order["wait"])
+        else:
+            answer = os.fork()
+            if not answer:
+                _serve(order)
+            children.add(answer)
+        print(json.dumps(answer), flush=True)  # noqa: T201 - its answers are what the program has to say
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _obey()
