@@ -55,6 +55,8 @@ from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fa
 from service.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from service.settings import Settings
     from service.storage.store import Store, Tx
 
@@ -175,9 +177,10 @@ class Service:
                 ("grpc.max_connection_age_grace_ms", 60_000),
             ),
         )
-        self._add_servicers(server)
+        by_name = cast("grpc.aio.Server", _ByName(server))
+        self._add_servicers(by_name)
         if self.settings.reflection:
-            reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
+            reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), by_name)
         return server
 
     async def bootstrap(self) -> FirstStart | None:
@@ -241,6 +244,23 @@ class Service:
         grant_service_pb2_grpc.add_GrantServiceServicer_to_server(GrantServicer(self._units), to)
         token_service_pb2_grpc.add_TokenServiceServicer_to_server(self._tokens, to)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, to)
+
+
+class _ByName:
+    """A server to add servicers to, whose methods are found by their names when they are called.
+
+    grpc.aio awaits the next call of each method that is registered beside the others', and begins and ends all of these
+    waits anew at every call: with as many methods as there are here that takes longer than most calls themselves.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, object]) -> None:
+        """Does nothing: `add_generic_rpc_handlers` brings the same methods."""
 
 
 def _require_whole(tx: Tx) -> None:
