@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.audit import rules as audit
+from service.changes import rules as changes
 from service.clock import HOUR
 from service.crypto.keyring_file import KeyringError
 from service.errors import StorageUnavailable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from grpc_health.v1._async import HealthServicer
 
     from service.applications.secret_uses import SecretUses
+    from service.changes.feed import ChangeFeed
     from service.clock import Clock
     from service.crypto.keyring import Keyring
     from service.storage.store import Store, Tx
@@ -60,8 +62,10 @@ class Background:
         clock: Clock,
         health: HealthServicer,
         uses: SecretUses,
+        feed: ChangeFeed,
         keep_replies: int,
         keep_grants: int,
+        keep_changes: int,
     ) -> None:
         """Prepares the tasks.
 
@@ -71,16 +75,20 @@ class Background:
             clock: The time.
             health: What is told whether the database answers.
             uses: Of secrets, which are written now and then.
+            feed: Of changes of profiles.
             keep_replies: Hours for which a request id is remembered.
             keep_grants: Hours for which a grant is kept after its end.
+            keep_changes: Hours for which a change of a profile is kept.
         """
         self._store = store
         self._keyring = keyring
         self._clock = clock
         self._health = health
         self._uses = uses
+        self._feed = feed
         self._keep_replies = keep_replies * HOUR
         self._keep_grants = keep_grants * HOUR
+        self._keep_changes = keep_changes * HOUR
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -89,6 +97,7 @@ class Background:
         self._tasks = [
             asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
             asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
+            asyncio.create_task(self._feed.run()),
             asyncio.create_task(_every(USES_INTERVAL, self._uses.write)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._drop_signing_keys)),
@@ -116,6 +125,7 @@ class Background:
         before = self._clock() - self._keep_replies
         await self._store.write(lambda tx: once.forget_before(tx, before))
         await self._tidy_grants()
+        await self._tidy_changes()
 
     async def _tidy_grants(self) -> None:
         """Drops what has ended, some rows in each write: those of others get their turn in between."""
@@ -123,6 +133,12 @@ class Background:
         for stale in housekeeping.stale_at(now, self._keep_grants):
             while await self._store.read(stale.exists) and await self._store.sweep(stale.drop_some):
                 pass
+
+    async def _tidy_changes(self) -> None:
+        before = self._clock() - self._keep_changes
+        more = await self._store.read(lambda tx: changes.has_stale(tx, before))
+        while more:
+            more = await self._store.sweep(lambda tx: changes.drop_some(tx, before))
 
     async def _drop_signing_keys(self) -> None:
         # Seldom, but then it waits for the disk and for whoever else changes the file.

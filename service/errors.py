@@ -64,6 +64,8 @@ class Reason(StrEnum):
     SECRET_ROTATION_REFUSED = "SECRET_ROTATION_REFUSED"  # noqa: S105 - the name of an error
     SECRET_LIMIT = "SECRET_LIMIT"  # noqa: S105 - the name of an error
     MEMBERSHIP_NOT_FOUND = "MEMBERSHIP_NOT_FOUND"
+    CURSOR_EXPIRED = "CURSOR_EXPIRED"
+    SERVER_STOPPING = "SERVER_STOPPING"
 
 
 class Violation(NamedTuple):
@@ -239,6 +241,24 @@ class StorageUnavailable(DomainError):
 
     def __init__(self) -> None:
         super().__init__(Reason.STORAGE_UNAVAILABLE, "the database is not available; try again")
+
+
+class CursorExpired(DomainError):
+    """What happened after a cursor is not kept any more."""
+
+    code = "OUT_OF_RANGE"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.CURSOR_EXPIRED, "what happened after this cursor is not kept any more; list anew")
+
+
+class ServerStopping(DomainError):
+    """The server ends, and with it what would go on for ever. Another one, or the next, goes on from the cursor."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.SERVER_STOPPING, "the server is stopping; go on with another one")
 
 
 class IssuerUnavailable(DomainError):

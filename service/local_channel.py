@@ -26,6 +26,9 @@ _NOT_FOUND = "Method not found!"
 _END = object()
 """What comes after the last message of a stream."""
 
+_SERVING: set[asyncio.Task[None]] = set()
+"""The streams that run: an event loop alone does not keep a task from being collected."""
+
 
 class LocalChannel:
     """Takes servicers as a server does, and serves calls as a channel does.
@@ -159,6 +162,8 @@ class LocalStream:
         """`serving` is the call as the service runs it."""
         self._serving = serving
         self._context = context
+        _SERVING.add(serving)
+        serving.add_done_callback(_SERVING.discard)
         serving.add_done_callback(context.end)
 
     def __del__(self) -> None:

@@ -17,6 +17,7 @@ from service.crypto.keyring import UnsealError, Where, sealed_prefix
 from service.profiles.tables import ProfileRow
 from service.rpc.tables import RequestReplyRow
 from service.storage.tables import table_of
+from service.webhooks.tables import WebhookRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -119,6 +120,8 @@ SEALED: Final = (
     SealedColumn(table_of(ProfileRow), "access_token", _number),
     SealedColumn(table_of(ProfileRow), "refresh_token", _number),
     SealedColumn(table_of(ProfileRow), "verification_token", _number),
+    SealedColumn(table_of(WebhookRow), "secret", _number),
+    SealedColumn(table_of(WebhookRow), "previous_secret", _number),
     SealedColumn(table_of(RequestReplyRow), "reply", _of_request),
 )
 """Every sealed column; a test holds the list to the schema."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from service.applications import tables as applications
 from service.audit import tables as audit
+from service.changes import tables as changes
 from service.directory import tables as directory
 from service.grants import tables as grants
 from service.profiles import tables as profiles
 from service.rpc import tables as rpc
 from service.storage import facts
 from service.storage.tables import StoredRow
+from service.webhooks import tables as webhooks
 
 METADATA = StoredRow.metadata
 """Metadata of every table."""
 
-TABLE_MODULES = (applications, audit, directory, facts, grants, profiles, rpc)
+TABLE_MODULES = (applications, audit, changes, directory, facts, grants, profiles, rpc, webhooks)
 """The modules that define tables."""

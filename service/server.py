@@ -31,6 +31,7 @@ from service.applications.rpc import ApplicationServicer
 from service.applications.secret_uses import SecretUses
 from service.applications.secrets import ClientAuthenticator
 from service.background import Background
+from service.changes.feed import ChangeFeed
 from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
 from service.crypto.keyring import Keyring
@@ -48,7 +49,7 @@ from service.grants.issuers import IssuerKeys
 from service.grants.token_rpc import TokenServicer
 from service.local_channel import LocalChannel
 from service.outgoing import Outgoing
-from service.profiles.rpc import ProfileServicer
+from service.profile_service import ProfileService
 from service.rpc import interceptors
 from service.rpc.units import Units
 from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
@@ -129,12 +130,16 @@ class Service:
             authentication,
             interceptors.ValidationInterceptor(),
         )
-        self._units = Units(store, keyring, clock)
+        self.feed = ChangeFeed(store)
+        self._units = Units(store, keyring, clock, wrote=self.feed.wake)
         uses = SecretUses(store)
         clients = ClientAuthenticator(
             store=store, keyring=keyring, checks=checks, cache=CredentialCache(clock), uses=uses, clock=clock
         )
         self._applications = ApplicationServicer(self._units, passwords=self.passwords, clients=clients, uses=uses)
+        self._profiles = ProfileService(
+            self._units, feed=self.feed, keyring=keyring, find_caller=authentication.caller_of
+        )
         self._tokens = TokenServicer(
             units=self._units,
             clients=clients,
@@ -150,8 +155,10 @@ class Service:
             clock=clock,
             health=self.health,
             uses=uses,
+            feed=self.feed,
             keep_replies=settings.request_id_retention,
             keep_grants=settings.grant_retention,
+            keep_changes=settings.change_retention,
         )
 
     def local_channel(self) -> LocalChannel:
@@ -219,8 +226,13 @@ class Service:
             return None
         return FirstStart(None if given_password else password, None if given_token else token)
 
+    def end_streams(self) -> None:
+        """Ends the calls that would go on for ever, so that a server that finishes its calls does not wait for them."""
+        self.feed.close()
+
     async def close(self) -> None:
         """Ends what runs, after the calls have ended."""
+        self.end_streams()
         await self.background.stop()
         await self._issuers.close()
         await self._outgoing.close()
@@ -236,7 +248,7 @@ class Service:
 
     def _add_servicers(self, server: grpc.aio.Server | LocalChannel) -> None:
         to = cast("Any", server)
-        profile_service_pb2_grpc.add_ProfileServiceServicer_to_server(ProfileServicer(self._units), to)
+        profile_service_pb2_grpc.add_ProfileServiceServicer_to_server(self._profiles, to)
         application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(self._applications, to)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryServicer(self._units, self.passwords), to

@@ -296,6 +296,9 @@ class Settings(BaseSettings):
     grant_retention: int = Field(
         default=720, ge=1, description="Hours that a grant is kept after it has expired or was revoked."
     )
+    change_retention: int = Field(
+        default=168, ge=1, description="Hours that a change of a profile is kept for those who watch."
+    )
     outgoing_allow_http: bool = Field(default=False, description="Also fetch documents of JWT issuers over plain http.")
     outgoing_allow_private: bool = Field(
         default=False,

@@ -59,6 +59,8 @@ class Permission(IntEnum):
     TOKEN_POLICY_MANAGE = 76
     JWT_MAPPINGS_VIEW = 77
     JWT_MAPPINGS_MANAGE = 78
+    WEBHOOKS_VIEW = 80
+    WEBHOOKS_MANAGE = 81
 
 
 Permissions: TypeAlias = frozenset[Permission]

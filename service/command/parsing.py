@@ -36,6 +36,7 @@ _METAVARS: Final = {
     "postgres_pool_size": "N",
     "request_id_retention": "HOURS",
     "grant_retention": "HOURS",
+    "change_retention": "HOURS",
 }
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -54,6 +54,7 @@ async def _open(settings: Settings, tls: Tls | None, stack: AsyncExitStack) -> R
         await asyncio.gather(gateway.leave(), service.health.enter_graceful_shutdown())
 
     async def finish() -> None:
+        service.end_streams()
         await asyncio.gather(gateway.finish(), server.stop(settings.shutdown_grace))
 
     return Running(listening, leave, finish)

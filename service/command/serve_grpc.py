@@ -41,6 +41,7 @@ async def _open(settings: Settings, tls: Tls | None, stack: AsyncExitStack) -> R
     server, addresses = await service_half.listen(service, settings, tls, stack)
 
     async def finish() -> None:
+        service.end_streams()
         await server.stop(settings.shutdown_grace)
 
     return Running(addresses, service.health.enter_graceful_shutdown, finish)

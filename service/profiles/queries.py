@@ -12,7 +12,7 @@ from service.directory.tables import OrganizationRow
 from service.listing.filter_sql import Field, Kind
 from service.listing.listing import Listing
 from service.profiles.tables import LinkKind, ProfileLinkRow, ProfileRow, TokenState
-from service.storage.statements import one, run, scalar
+from service.storage.statements import many, one, run, scalar
 from service.storage.tables import constant, table_of
 
 if TYPE_CHECKING:
@@ -23,14 +23,21 @@ if TYPE_CHECKING:
     from service.storage.store import Tx
 
 
-class StoredProfile:
-    """A profile as it is read: its row, what its application adds, and its links counted."""
+class Kept:
+    """What of a profile those are told by who watch it."""
 
     id: int
     organization: int
-    organization_id: str
     owner_id: int
     creator_id: int
+    token_state: int
+    revision: int
+
+
+class StoredProfile(Kept):
+    """A profile as it is read: its row, what its application adds, and its links counted."""
+
+    organization_id: str
     name: str
     description: str
     provider: str
@@ -44,7 +51,6 @@ class StoredProfile:
     refresh_token: bytes | None
     verification_token: bytes | None
     keep_fresh: bool
-    token_state: int
     token_expires: int
     token_scope: str
     token_refreshed: int
@@ -55,7 +61,6 @@ class StoredProfile:
     spent_refresh_digest: str | None
     created: int
     updated: int
-    revision: int
     data_sources: int
     connections: int
     customers: int
@@ -123,19 +128,12 @@ _FIND = _WHOLE.where(_PROFILES.c.id == bindparam("id"))
 _INSERT = insert(_PROFILES).returning(_PROFILES.c.id)
 _UPDATE = update(_PROFILES).where(_PROFILES.c.id == bindparam("profile_id"))
 _DELETE = delete(_PROFILES).where(_PROFILES.c.id == bindparam("id"))
-_OF_APPLICATION = (
-    select(_PROFILES.c.id, _PROFILES.c.organization)
-    .where(_PROFILES.c.application_number == bindparam("number"))
-    .order_by(_PROFILES.c.id)
-)
+_KEPT = select(*(_PROFILES.c[name] for name in Kept.__annotations__))
+_OF_APPLICATION = _KEPT.where(_PROFILES.c.application_number == bindparam("number")).order_by(_PROFILES.c.id)
 _COUNT_OF_APPLICATION = (
     select(func.count()).select_from(_PROFILES).where(_PROFILES.c.application_number == bindparam("number"))
 )
-_OF_OWNER = (
-    select(_PROFILES.c.id, _PROFILES.c.organization)
-    .where(_PROFILES.c.owner_id == bindparam("owner_id"))
-    .order_by(_PROFILES.c.id)
-)
+_OF_OWNER = _KEPT.where(_PROFILES.c.owner_id == bindparam("owner_id")).order_by(_PROFILES.c.id)
 _SOURCE = select(_APPLICATIONS.c.organization, _APPLICATIONS.c.kind).where(
     _APPLICATIONS.c.number == bindparam("number")
 )
@@ -214,9 +212,9 @@ def remove(tx: Tx, profile_id: int) -> None:
     run(tx, _DELETE, {"id": profile_id})
 
 
-def of_application(tx: Tx, number: int) -> list[tuple[int, int]]:
-    """Returns the profiles that use an application: id and organization of each."""
-    return [(row.id, row.organization) for row in tx.execute(_OF_APPLICATION, {"number": number})]
+def of_application(tx: Tx, number: int) -> list[Kept]:
+    """Returns the profiles that use an application."""
+    return many(tx, Kept, _OF_APPLICATION, {"number": number})
 
 
 def count_of_application(tx: Tx, number: int) -> int:
@@ -224,9 +222,9 @@ def count_of_application(tx: Tx, number: int) -> int:
     return int(tx.execute(_COUNT_OF_APPLICATION, {"number": number}).scalar_one())
 
 
-def of_owner(tx: Tx, owner_id: int) -> list[tuple[int, int]]:
-    """Returns the profiles that a user owns: id and organization of each."""
-    return [(row.id, row.organization) for row in tx.execute(_OF_OWNER, {"owner_id": owner_id})]
+def of_owner(tx: Tx, owner_id: int) -> list[Kept]:
+    """Returns the profiles that a user owns."""
+    return many(tx, Kept, _OF_OWNER, {"owner_id": owner_id})
 
 
 def forget_creator(tx: Tx, user_id: int) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from service.access.authorization import Target, authorize
 from service.access.caller import SYSTEM
@@ -12,6 +12,9 @@ from service.access.permissions import Permission
 from service.applications.tables import ApplicationKind
 from service.applications.targets import application_not_found
 from service.audit import rules as audit
+from service.changes import rules as outbox
+from service.changes.rules import Change
+from service.changes.tables import ChangeKind
 from service.crypto.keyring import Where
 from service.directory.scopes import scope_of
 from service.errors import FailedPrecondition, InvalidField, NotFound, Reason, Violation
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
 
     from service.crypto.keyring import Keyring
     from service.listing.listing import Page, PageQuery
-    from service.profiles.queries import StoredProfile
+    from service.profiles.queries import Kept, StoredProfile
     from service.work import Work
+
+AnyProfile = TypeVar("AnyProfile", bound="Kept")
 
 SECRETS: Final = ("client_secret", "access_token", "refresh_token", "verification_token")
 """Sealed columns of the table `profiles`."""
@@ -178,7 +183,7 @@ def create(work: Work, draft: Draft) -> StoredProfile:
     changes = audit.stated({**_plain(draft), "keep_fresh": draft.keep_fresh or None})
     changes |= {name: "set" for name, value in sealed.items() if value}
     audit.record(work, "profile.create", f"profiles/{profile_id}", caller.organization, changes)
-    return _stored(work, profile_id)
+    return _told(work, _stored(work, profile_id), ChangeKind.CREATED)
 
 
 def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag: str) -> StoredProfile:
@@ -224,7 +229,7 @@ def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag
         before.organization,
         audit.differences(shown, _plain(after)) | _words(before, sealed),
     )
-    return _stored(work, before.id)
+    return _told(work, _stored(work, before.id), ChangeKind.UPDATED)
 
 
 def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
@@ -244,30 +249,32 @@ def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
     used = profile.data_sources + profile.connections + profile.customers
     if used and not force:
         raise FailedPrecondition(Reason.PROFILE_IN_USE, f"{used} links use the profile", metadata={"links": str(used)})
-    return remove(work, profile.id, profile.organization)
+    return remove(work, profile)
 
 
-def remove(work: Work, profile_id: int, organization: int) -> int:
+def remove(work: Work, profile: Kept) -> int:
     """Deletes a profile whatever uses it, as part of something that was authorized. Returns the links released."""
-    released = links.release(work, profile_id)
-    queries.remove(work.tx, profile_id)
-    audit.record(work, "profile.delete", f"profiles/{profile_id}", organization, {"links_released": released})
+    released = links.release(work, profile.id)
+    queries.remove(work.tx, profile.id)
+    changes = {"links_released": released}
+    audit.record(work, "profile.delete", f"profiles/{profile.id}", profile.organization, changes)
+    _told(work, profile, ChangeKind.DELETED)
     return released
 
 
 def remove_of_application(work: Work, number: int) -> int:
     """Deletes the profiles that use an application, of whatever organization, and returns how many there were."""
     profiles = queries.of_application(work.tx, number)
-    for profile_id, organization in profiles:
-        remove(work, profile_id, organization)
+    for profile in profiles:
+        remove(work, profile)
     return len(profiles)
 
 
 def remove_of_owner(work: Work, owner_id: int) -> int:
     """Deletes the profiles that a user owns, and returns how many there were."""
     profiles = queries.of_owner(work.tx, owner_id)
-    for profile_id, organization in profiles:
-        remove(work, profile_id, organization)
+    for profile in profiles:
+        remove(work, profile)
     return len(profiles)
 
 
@@ -290,6 +297,21 @@ def forget_user(work: Work, user_id: int) -> None:
 def not_found(profile_id: int) -> NotFound:
     """Returns the error that hides a profile, there or not."""
     return NotFound(Reason.PROFILE_NOT_FOUND, f"there is no profile {profile_id}", metadata={"id": str(profile_id)})
+
+
+def _told(work: Work, profile: AnyProfile, kind: ChangeKind) -> AnyProfile:
+    """Writes down for those who watch what has become of a profile, and returns it."""
+    change = Change(
+        profile_id=profile.id,
+        organization=profile.organization,
+        owner_id=profile.owner_id,
+        creator_id=profile.creator_id,
+        kind=kind,
+        token_state=profile.token_state,
+        revision=profile.revision,
+    )
+    outbox.record(work.tx, change, work.now)
+    return profile
 
 
 def _stored(work: Work, profile_id: int) -> StoredProfile:

@@ -40,10 +40,12 @@ class ListRequest(Protocol):
 class Units:
     """Runs rules. Every servicer has the same one."""
 
-    def __init__(self, store: Store, keyring: Keyring, clock: Clock) -> None:
+    def __init__(self, store: Store, keyring: Keyring, clock: Clock, wrote: Callable[[], None] = lambda: None) -> None:
+        """`wrote` is told of every write of a caller that was committed."""
         self._store = store
         self._keyring = keyring
         self._clock = clock
+        self._wrote = wrote
 
     async def read(self, rule: Rule[Result]) -> Result:
         """Runs a rule that reads few rows."""
@@ -63,11 +65,15 @@ class Units:
 
     async def write(self, rule: Rule[Result]) -> Result:
         """Runs a rule in a transaction of its own; it may run more than once."""
-        return await self._store.write(self._use_case(rule))
+        result = await self._store.write(self._use_case(rule))
+        self._wrote()
+        return result
 
     async def sweep(self, rule: Rule[Result]) -> Result:
         """Runs a rule that may write many rows, as `write` does but holding up less."""
-        return await self._store.sweep(self._use_case(rule))
+        result = await self._store.sweep(self._use_case(rule))
+        self._wrote()
+        return result
 
     async def write_once(self, request: Repeatable, reply_type: type[Reply], rule: Rule[Reply]) -> Reply:
         """Runs a rule as `write` does, unless the same request was answered before (see `once`)."""

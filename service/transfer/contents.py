@@ -13,19 +13,23 @@ from sqlalchemy import LargeBinary, and_, func, literal, null, or_, select
 
 from service.access.caller import SYSTEM
 from service.audit.tables import AuditEventRow, AuditSealRow
+from service.changes.tables import ProfileChangeRow
 from service.crypto.passwords import NOBODYS_DIGEST
 from service.directory.tables import OrganizationRow
 from service.schema import METADATA
 from service.storage.facts import FactRow
 from service.storage.tables import table_of
+from service.webhooks.tables import WebhookDeliveryRow, WebhookDispatchRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Column, ColumnElement, Select, Table
 
-NEVER: Final = frozenset({table_of(FactRow)})
-"""What a database knows about itself."""
+NEVER: Final = frozenset(
+    table_of(row_class) for row_class in (FactRow, ProfileChangeRow, WebhookDispatchRow, WebhookDeliveryRow)
+)
+"""What a database knows about itself, and what of its changes is under way: positions count in one database only."""
 
 AUDIT: Final = frozenset({table_of(AuditEventRow), table_of(AuditSealRow)})
 """What was done in the house; not needed to run it."""

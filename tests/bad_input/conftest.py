@@ -122,6 +122,8 @@ async def make_world(rest: Rest) -> World:
         "mapping": (await office.mapping()).name,
     }
     await rest.get("/api/mgmt/permissions", by=ADMIN_BASIC)
+    # Or the changes would get their positions some time later.
+    await rest.almoner.service.feed.catch_up()
     return World(rest, ids)
 
 

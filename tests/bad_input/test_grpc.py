@@ -25,6 +25,7 @@ from almoner.v1 import (
     token_service_pb2_grpc,
 )
 from tests.refusals import refusal_of
+from tests.streams import answered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -468,6 +469,9 @@ ROWS: Final = [
     *(invalid(name, {}, "user_code") for name in BY_USER_CODE),
     *(invalid(name, {"userCode": "x" * 65}, "user_code") for name in BY_USER_CODE),
     *(gone(name, {"userCode": code}) for name in BY_USER_CODE for code in ("x", "\u0000", "BCDF-GHJK", "-")),
+    *(invalid("WatchProfiles", {"cursor": cursor}, "cursor") for cursor in ("x", "\u0000", "AAAA", "=", "x" * 513)),
+    invalid("WatchProfiles", {"organizationId": "x"}, "organization_id"),
+    missing("WatchProfiles", {"organizationId": NOWHERE}, "ORGANIZATION"),
     *(invalid(name, {"pageSize": -1}, "page_size") for name in LISTS),
     *(invalid(name, {"skip": -(2**31)}, "skip") for name in LISTS),
     *(invalid(name, {"filter": "x" * 4_097}, "filter") for name in LISTS),
@@ -495,7 +499,8 @@ async def test_a_message_that_is_not_good_is_refused_by_its_member(world: World,
     for row in (row for row in ROWS if row.method == method):
         message = json_format.ParseDict(filled(world, row.message), getattr(module, f"{method}Request")())
 
-        refusal = await refusal_of(getattr(almoner.stub(stub), method)(message, metadata=almoner.as_admin_token))
+        call = getattr(almoner.stub(stub), method)(message, metadata=almoner.as_admin_token)
+        refusal = await refusal_of(answered(call))
 
         assert (refusal.code.name, refusal.reason, refusal.fields) == (row.code, row.reason, row.fields), row
 

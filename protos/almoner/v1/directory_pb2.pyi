@@ -118,6 +118,10 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """List and read JWT mappings."""
     PERMISSION_JWT_MAPPINGS_MANAGE: _Permission.ValueType  # 78
     """Create, change and delete JWT mappings."""
+    PERMISSION_WEBHOOKS_VIEW: _Permission.ValueType  # 80
+    """List and read webhooks."""
+    PERMISSION_WEBHOOKS_MANAGE: _Permission.ValueType  # 81
+    """Create, change and delete webhooks; they tell of all profiles of an organization, so it takes PROFILES_ALL, too."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """Permission is the closed list of what a caller can be allowed. A permission is held somewhere: on the server, in an
@@ -216,6 +220,10 @@ PERMISSION_JWT_MAPPINGS_VIEW: Permission.ValueType  # 77
 """List and read JWT mappings."""
 PERMISSION_JWT_MAPPINGS_MANAGE: Permission.ValueType  # 78
 """Create, change and delete JWT mappings."""
+PERMISSION_WEBHOOKS_VIEW: Permission.ValueType  # 80
+"""List and read webhooks."""
+PERMISSION_WEBHOOKS_MANAGE: Permission.ValueType  # 81
+"""Create, change and delete webhooks; they tell of all profiles of an organization, so it takes PROFILES_ALL, too."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 @_typing.final

@@ -136,6 +136,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the application has as many valid secrets as it may. Metadata: limit."""
     ERROR_REASON_MEMBERSHIP_NOT_FOUND: _ErrorReason.ValueType  # 51
     """NOT_FOUND: there is no such client in the organization for the caller. Metadata: id, organization_id."""
+    ERROR_REASON_CURSOR_EXPIRED: _ErrorReason.ValueType  # 70
+    """OUT_OF_RANGE: what happened after the cursor is not kept any more, or the database is another one. List anew, and
+    watch without a cursor.
+    """
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 71
+    """UNAVAILABLE: the server is stopping. Watch again, from the last cursor, at another one or a little later."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -257,4 +263,10 @@ ERROR_REASON_SECRET_LIMIT: ErrorReason.ValueType  # 50
 """FAILED_PRECONDITION: the application has as many valid secrets as it may. Metadata: limit."""
 ERROR_REASON_MEMBERSHIP_NOT_FOUND: ErrorReason.ValueType  # 51
 """NOT_FOUND: there is no such client in the organization for the caller. Metadata: id, organization_id."""
+ERROR_REASON_CURSOR_EXPIRED: ErrorReason.ValueType  # 70
+"""OUT_OF_RANGE: what happened after the cursor is not kept any more, or the database is another one. List anew, and
+watch without a cursor.
+"""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 71
+"""UNAVAILABLE: the server is stopping. Watch again, from the last cursor, at another one or a little later."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -64,6 +64,38 @@ after the profile or its application was changed.
 """
 Global___TokenState: _TypeAlias = TokenState  # noqa: Y015
 
+class _ChangeKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANGE_KIND_UNSPECIFIED: _ChangeKind.ValueType  # 0
+    """Never sent."""
+    CHANGE_KIND_CREATED: _ChangeKind.ValueType  # 1
+    """It was created."""
+    CHANGE_KIND_UPDATED: _ChangeKind.ValueType  # 2
+    """It was changed by somebody, or has new tokens."""
+    CHANGE_KIND_TOKEN_STATE: _ChangeKind.ValueType  # 3
+    """The state of its tokens is another one, and nothing else."""
+    CHANGE_KIND_DELETED: _ChangeKind.ValueType  # 4
+    """It was deleted, alone or with its owner or its application."""
+
+class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
+    """ChangeKind says what has become of a profile."""
+
+CHANGE_KIND_UNSPECIFIED: ChangeKind.ValueType  # 0
+"""Never sent."""
+CHANGE_KIND_CREATED: ChangeKind.ValueType  # 1
+"""It was created."""
+CHANGE_KIND_UPDATED: ChangeKind.ValueType  # 2
+"""It was changed by somebody, or has new tokens."""
+CHANGE_KIND_TOKEN_STATE: ChangeKind.ValueType  # 3
+"""The state of its tokens is another one, and nothing else."""
+CHANGE_KIND_DELETED: ChangeKind.ValueType  # 4
+"""It was deleted, alone or with its owner or its application."""
+Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
+
 class _ProfileView:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -295,6 +327,50 @@ class TokenStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenStatus: _TypeAlias = TokenStatus  # noqa: Y015
+
+@_typing.final
+class ProfileChange(_message.Message):
+    """ProfileChange says that something has become of a profile. What it is now, GetProfile tells."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_STATE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    profile_id: _builtins.int
+    """Id of the profile."""
+    kind: Global___ChangeKind.ValueType
+    """What has become of it."""
+    organization_id: _builtins.str
+    """Organization that it belongs, or belonged, to; empty: the organization is deleted, too."""
+    token_state: Global___TokenState.ValueType
+    """State of its tokens afterwards; of a profile that was deleted, before."""
+    etag: _builtins.str
+    """Entity tag of the profile afterwards; of a profile that was deleted, before."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed."""
+
+    def __init__(
+        self,
+        *,
+        profile_id: _builtins.int = ...,
+        kind: Global___ChangeKind.ValueType = ...,
+        organization_id: _builtins.str = ...,
+        token_state: Global___TokenState.ValueType = ...,
+        etag: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "kind", b"kind", "organization_id", b"organization_id", "profile_id", b"profile_id", "time", b"time", "token_state", b"token_state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileChange: _TypeAlias = ProfileChange  # noqa: Y015
 
 @_typing.final
 class ClientCredentials(_message.Message):

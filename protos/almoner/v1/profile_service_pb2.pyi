@@ -604,3 +604,59 @@ class DeleteProfileLinkResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteProfileLinkResponse: _TypeAlias = DeleteProfileLinkResponse  # noqa: Y015
+
+@_typing.final
+class WatchProfilesRequest(_message.Message):
+    """WatchProfilesRequest is the request of WatchProfiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """Organization to watch; empty: the caller's own; "-": all that the caller may see."""
+    cursor: _builtins.str
+    """Cursor of the last message that was dealt with, from any server of this house; empty: begin now. It is good for as
+    long as changes are kept, seven days unless set otherwise.
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchProfilesRequest: _TypeAlias = WatchProfilesRequest  # noqa: Y015
+
+@_typing.final
+class WatchProfilesResponse(_message.Message):
+    """WatchProfilesResponse is a message of WatchProfiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """Where to go on after this message."""
+    @_builtins.property
+    def change(self) -> _profile_pb2.ProfileChange:
+        """The change; unset: there was none."""
+
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.str = ...,
+        change: _profile_pb2.ProfileChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "cursor", b"cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchProfilesResponse: _TypeAlias = WatchProfilesResponse  # noqa: Y015

@@ -90,6 +90,11 @@ class ProfileServiceStub:
                 request_serializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkRequest.SerializeToString,
                 response_deserializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkResponse.FromString,
                 _registered_method=True)
+        self.WatchProfiles = channel.unary_stream(
+                '/almoner.v1.ProfileService/WatchProfiles',
+                request_serializer=almoner_dot_v1_dot_profile__service__pb2.WatchProfilesRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_profile__service__pb2.WatchProfilesResponse.FromString,
+                _registered_method=True)
 
 
 class ProfileServiceServicer:
@@ -202,6 +207,24 @@ class ProfileServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchProfiles(self, request, context):
+        """Streams what becomes of profiles, for as long as the client wants to hear of it.
+
+        The first message comes at once and has a cursor only: what happens from then on, or after the cursor of the
+        request, follows, each change with the cursor to go on from after it. While nothing happens that the caller may
+        see, a message with a cursor only comes every 15 seconds. Changes of one profile come in their order; nothing is
+        left out between two cursors, whatever ended the stream in between. A stream ends with SERVER_STOPPING when its
+        server does, and with CREDENTIALS_INVALID or PERMISSION_MISSING soon after the caller's right has ended.
+        Only the client's own deadline bounds it, and the age of its connection, half an hour: resume from the last cursor.
+
+        Required permissions: PERMISSION_PROFILES_LIST. Without PERMISSION_PROFILES_ALL only changes of profiles are seen
+        that the caller owns or has created.
+        Errors: ORGANIZATION_NOT_FOUND, INVALID_FIELD, CURSOR_EXPIRED, SERVER_STOPPING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProfileServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -254,6 +277,11 @@ def add_ProfileServiceServicer_to_server(servicer, server):
                     servicer.DeleteProfileLink,
                     request_deserializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkRequest.FromString,
                     response_serializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkResponse.SerializeToString,
+            ),
+            'WatchProfiles': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchProfiles,
+                    request_deserializer=almoner_dot_v1_dot_profile__service__pb2.WatchProfilesRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_profile__service__pb2.WatchProfilesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -532,6 +560,33 @@ class ProfileService:
             '/almoner.v1.ProfileService/DeleteProfileLink',
             almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkRequest.SerializeToString,
             almoner_dot_v1_dot_profile__service__pb2.DeleteProfileLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchProfiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/almoner.v1.ProfileService/WatchProfiles',
+            almoner_dot_v1_dot_profile__service__pb2.WatchProfilesRequest.SerializeToString,
+            almoner_dot_v1_dot_profile__service__pb2.WatchProfilesResponse.FromString,
             options,
             channel_credentials,
             insecure,

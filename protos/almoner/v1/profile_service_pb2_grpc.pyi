@@ -100,6 +100,20 @@ class ProfileServiceStub:
     Required permissions: PERMISSION_LINKS_MANAGE.
     Errors: PROFILE_LINK_NOT_FOUND, ETAG_MISMATCH.
     """
+    WatchProfiles: _grpc.UnaryStreamMultiCallable[_profile_service_pb2.WatchProfilesRequest, _profile_service_pb2.WatchProfilesResponse]
+    """Streams what becomes of profiles, for as long as the client wants to hear of it.
+
+    The first message comes at once and has a cursor only: what happens from then on, or after the cursor of the
+    request, follows, each change with the cursor to go on from after it. While nothing happens that the caller may
+    see, a message with a cursor only comes every 15 seconds. Changes of one profile come in their order; nothing is
+    left out between two cursors, whatever ended the stream in between. A stream ends with SERVER_STOPPING when its
+    server does, and with CREDENTIALS_INVALID or PERMISSION_MISSING soon after the caller's right has ended.
+    Only the client's own deadline bounds it, and the age of its connection, half an hour: resume from the last cursor.
+
+    Required permissions: PERMISSION_PROFILES_LIST. Without PERMISSION_PROFILES_ALL only changes of profiles are seen
+    that the caller owns or has created.
+    Errors: ORGANIZATION_NOT_FOUND, INVALID_FIELD, CURSOR_EXPIRED, SERVER_STOPPING.
+    """
 
 @_typing.type_check_only
 class ProfileServiceAsyncStub(ProfileServiceStub):
@@ -172,6 +186,20 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
 
     Required permissions: PERMISSION_LINKS_MANAGE.
     Errors: PROFILE_LINK_NOT_FOUND, ETAG_MISMATCH.
+    """
+    WatchProfiles: _aio.UnaryStreamMultiCallable[_profile_service_pb2.WatchProfilesRequest, _profile_service_pb2.WatchProfilesResponse]  # type: ignore[assignment]
+    """Streams what becomes of profiles, for as long as the client wants to hear of it.
+
+    The first message comes at once and has a cursor only: what happens from then on, or after the cursor of the
+    request, follows, each change with the cursor to go on from after it. While nothing happens that the caller may
+    see, a message with a cursor only comes every 15 seconds. Changes of one profile come in their order; nothing is
+    left out between two cursors, whatever ended the stream in between. A stream ends with SERVER_STOPPING when its
+    server does, and with CREDENTIALS_INVALID or PERMISSION_MISSING soon after the caller's right has ended.
+    Only the client's own deadline bounds it, and the age of its connection, half an hour: resume from the last cursor.
+
+    Required permissions: PERMISSION_PROFILES_LIST. Without PERMISSION_PROFILES_ALL only changes of profiles are seen
+    that the caller owns or has created.
+    Errors: ORGANIZATION_NOT_FOUND, INVALID_FIELD, CURSOR_EXPIRED, SERVER_STOPPING.
     """
 
 class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -302,6 +330,26 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Required permissions: PERMISSION_LINKS_MANAGE.
         Errors: PROFILE_LINK_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchProfiles(
+        self,
+        request: _profile_service_pb2.WatchProfilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_profile_service_pb2.WatchProfilesResponse], _abc.AsyncIterator[_profile_service_pb2.WatchProfilesResponse]]:
+        """Streams what becomes of profiles, for as long as the client wants to hear of it.
+
+        The first message comes at once and has a cursor only: what happens from then on, or after the cursor of the
+        request, follows, each change with the cursor to go on from after it. While nothing happens that the caller may
+        see, a message with a cursor only comes every 15 seconds. Changes of one profile come in their order; nothing is
+        left out between two cursors, whatever ended the stream in between. A stream ends with SERVER_STOPPING when its
+        server does, and with CREDENTIALS_INVALID or PERMISSION_MISSING soon after the caller's right has ended.
+        Only the client's own deadline bounds it, and the age of its connection, half an hour: resume from the last cursor.
+
+        Required permissions: PERMISSION_PROFILES_LIST. Without PERMISSION_PROFILES_ALL only changes of profiles are seen
+        that the caller owns or has created.
+        Errors: ORGANIZATION_NOT_FOUND, INVALID_FIELD, CURSOR_EXPIRED, SERVER_STOPPING.
         """
 
 def add_ProfileServiceServicer_to_server(servicer: ProfileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -31,6 +31,7 @@ from tests.databases import ADMIN_TOKEN
 from tests.running import Almoner, running
 from tests.service.grants.office import Office, mapping
 from tests.service.profiles.desk import Person
+from tests.streams import answered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -85,6 +86,7 @@ TABLE = {
     "ListProfileLinks":    "p + + + + + + +",
     "UpdateProfileLink":   "p + n n + + n +",
     "DeleteProfileLink":   "p + n n + + n +",
+    "WatchProfiles":       "p + + + + + + +",
     "CreateApplication":   "p p p p p + n +",
     "GetApplication":      "p p p p p + n +",
     "ListApplications":    "p p p p p + + +",
@@ -175,7 +177,7 @@ class World:
         service, _ = METHODS[method]
         metadata = self.almoner.as_admin if caller == "admin" else self.almoner.as_(caller)
         try:
-            await getattr(getattr(self, service), method)(request, metadata=metadata)
+            await answered(getattr(getattr(self, service), method)(request, metadata=metadata))
         except grpc.aio.AioRpcError as error:
             return error.code()
         return grpc.StatusCode.OK
@@ -511,6 +513,7 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "ListProfileLinks": nothing(P.ListProfileLinksRequest),
     "UpdateProfileLink": update_profile_link,
     "DeleteProfileLink": by_id(P.DeleteProfileLinkRequest, "link"),
+    "WatchProfiles": nothing(P.WatchProfilesRequest),
     "CreateApplication": create_application,
     "GetApplication": by_id(A.GetApplicationRequest, "new_application", "number"),
     "ListApplications": nothing(A.ListApplicationsRequest),
@@ -639,6 +642,6 @@ async def test_nobody_calls_without_valid_credentials(world: World, method: str,
     metadata = (("authorization", authorization),) if authorization else ()
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await getattr(getattr(world, service), method)(request, metadata=metadata)
+        await answered(getattr(getattr(world, service), method)(request, metadata=metadata))
 
     assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED

@@ -26,9 +26,11 @@ from almoner.v1.application_service_pb2 import (
 from almoner.v1.application_service_pb2_grpc import ApplicationServiceStub
 from almoner.v1.grant_service_pb2_grpc import GrantServiceStub
 from service.applications.rotation import MOST_VALID
+from service.changes import rules as changes
 from service.errors import Reason
 from tests.refusals import refusal_of
-from tests.running import as_user, running
+from tests.running import as_user, running, running_on
+from tests.service.changes.watching import watch
 from tests.service.grants.tokens.counter import Time, bearer, open_counter
 from tests.service.grants.tokens.issuer import Issuer, claims, map_to
 from tests.service.profiles.desk import CONNECTION, P, open_desk, own
@@ -242,6 +244,25 @@ async def storage_unavailable(desk: Desk) -> None:
         await desk.create(own(access_token="x" * 16_000))
     finally:
         driver.execute(f"PRAGMA max_page_count={unbounded}")
+
+
+@recipe(Reason.CURSOR_EXPIRED)
+async def cursor_expired(desk: Desk) -> None:
+    watcher = await watch(desk.almoner, desk.chief.by)
+    for _ in range(2):
+        await desk.create(own())
+    store = desk.almoner.service.store
+    await desk.almoner.service.feed.catch_up()
+    await store.write(lambda tx: changes.drop_some(tx, 2**60))
+    await watch(desk.almoner, desk.chief.by, watcher.cursor)
+
+
+@recipe(Reason.SERVER_STOPPING)
+async def server_stopping(desk: Desk) -> None:
+    async with running_on(desk.almoner.settings) as stopping:
+        watcher = await watch(stopping, desk.chief.by)
+        stopping.service.end_streams()
+        await watcher.message()
 
 
 @recipe(Reason.INTERNAL)

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary
 
 from service.schema import METADATA
-from service.storage.facts import FactRow
-from service.storage.tables import table_of
 from service.transfer import lines
+from service.transfer.contents import NEVER
 from service.transfer.lines import Footer, Header, TransferError
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
-TABLES = [table for table in METADATA.sorted_tables if table is not table_of(FactRow)]
+TABLES = [table for table in METADATA.sorted_tables if table not in NEVER]
 
 
 def values(column: Column[Any]) -> st.SearchStrategy[Any]:
