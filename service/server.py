@@ -110,8 +110,7 @@ class Service:
         signer = TokenSigner(keyring)
         tokens = SignedTokens(signer, issuer=settings.token_issuer, audience=settings.token_audience)
         authenticator = Authenticator(
-            store=store,
-            logins=DirectoryLogins(),
+            logins=DirectoryLogins(store),
             keyring=keyring,
             checks=checks,
             cache=CredentialCache(clock),

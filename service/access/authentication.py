@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from service.crypto.credential_cache import CredentialCache
     from service.crypto.keyring import Keyring
     from service.crypto.shared_checks import SharedChecks
-    from service.storage.store import Store, Tx
 
 API_TOKEN_DIGEST = "api-token"  # noqa: S105 - the purpose of a digest
 ACCESS_TOKEN_DIGEST = "access-token"  # noqa: S105 - the purpose of a digest
@@ -60,23 +59,23 @@ class Login:
 class Logins(Protocol):
     """Where logins are looked up: the directory's queries."""
 
-    def by_username(self, tx: Tx, username: str) -> Login | None:
+    async def by_username(self, username: str) -> Login | None:
         """Finds the login of a user."""
         ...
 
-    def by_api_token(self, tx: Tx, digest: bytes) -> Login | None:
+    async def by_api_token(self, digest: bytes) -> Login | None:
         """Finds the login of the user of an API token; `expires` is the token's."""
         ...
 
-    def by_access_token(self, tx: Tx, digest: bytes) -> Login | None:
+    async def by_access_token(self, digest: bytes) -> Login | None:
         """Finds the login of the user of an access token that is not revoked, limited to its scopes; see above."""
         ...
 
-    def by_client_token(self, tx: Tx, token: ClientToken) -> Login | None:
+    async def by_client_token(self, token: ClientToken) -> Login | None:
         """Finds the login of a client application in an organization, limited to what its token carries."""
         ...
 
-    def by_user_token(self, tx: Tx, token: UserToken) -> Login | None:
+    async def by_user_token(self, token: UserToken) -> Login | None:
         """Finds the login of the user of an API token that was changed for a JWT; `expires` is the API token's."""
         ...
 
@@ -87,7 +86,6 @@ class Authenticator:
     def __init__(
         self,
         *,
-        store: Store,
         logins: Logins,
         keyring: Keyring,
         checks: SharedChecks,
@@ -95,7 +93,6 @@ class Authenticator:
         tokens: SignedTokens,
         clock: Clock,
     ) -> None:
-        self._store = store
         self._logins = logins
         self._keyring = keyring
         self._checks = checks
@@ -124,7 +121,7 @@ class Authenticator:
 
     async def find(self, username: str) -> Login | None:
         """Returns the login of a user by name, without any credential: for acting on their behalf."""
-        return await self._store.read(lambda tx: self._logins.by_username(tx, username))
+        return await self._logins.by_username(username)
 
     async def by_password(self, username: str, password: str) -> Caller:
         """Returns the user whose name and password these are.
@@ -163,26 +160,23 @@ class Authenticator:
 
     async def _by_token(self, token: str) -> Caller:
         signed = self._tokens.read(token, self._clock()) if token.count(".") == DOTS_OF_JWT else None
-        if signed is not None:
-            login = await self._store.read(lambda tx: self._find_by_signed(tx, signed))
-        else:
-            login = await self._store.read(lambda tx: self._find_by_token(tx, token))
+        login = await (self._find_by_token(token) if signed is None else self._find_by_signed(signed))
         if login is None:
             raise _invalid()
         return self._let_in(login)
 
-    def _find_by_signed(self, tx: Tx, token: ClientToken | UserToken) -> Login | None:
+    async def _find_by_signed(self, token: ClientToken | UserToken) -> Login | None:
         if isinstance(token, ClientToken):
-            return self._logins.by_client_token(tx, token)
-        return self._logins.by_user_token(tx, token)
+            return await self._logins.by_client_token(token)
+        return await self._logins.by_user_token(token)
 
-    def _find_by_token(self, tx: Tx, token: str) -> Login | None:
+    async def _find_by_token(self, token: str) -> Login | None:
         data = token.encode("utf-8", "surrogateescape")
         login = None
         if _ACCESS_TOKEN_FORM.fullmatch(token):
-            login = self._logins.by_access_token(tx, self._keyring.digest(ACCESS_TOKEN_DIGEST, data))
+            login = await self._logins.by_access_token(self._keyring.digest(ACCESS_TOKEN_DIGEST, data))
         # An API token that an operator has chosen may have the form of any other.
-        return login or self._logins.by_api_token(tx, self._keyring.digest(API_TOKEN_DIGEST, data))
+        return login or await self._logins.by_api_token(self._keyring.digest(API_TOKEN_DIGEST, data))
 
     def _let_in(self, login: Login) -> Caller:
         if not login.allowed or (login.expires and login.expires <= self._clock()):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What authentication looks up: the user or client application behind a credential, with all they hold, in one statement.
 
-Logins change rarely and are needed for every call, so on SQLite they are kept for as long as the directory's revision,
-which is read for every call, stays what it was. Triggers of the database count it, whoever changes the directory.
+Logins change rarely and are needed for every call, so they are kept for as long as the directory's revision, which every
+call asks for, stays what it was. Triggers of the database count it, whoever changes the directory.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from service.access.signed_tokens import ClientToken, UserToken
-    from service.storage.store import Tx
+    from service.storage.store import Store, Tx
 
 REVISION_FACT: Final = "directory-revision"
-"""The fact, on SQLite, that differs after every change of what logins are made of."""
+"""The fact that differs after every change of what logins are made of."""
 
 CAPACITY: Final = 10_000
 
@@ -170,72 +170,47 @@ class ApiTokenLogin(NamedTuple):
 
 
 class DirectoryLogins:
-    """The directory, as `service.access.authentication.Logins`.
+    """The directory, as `service.access.authentication.Logins`. Used from one thread (the event loop)."""
 
-    Used from one thread (the event loop), and for reads of what is committed only.
-    """
-
-    def __init__(self, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, store: Store, *, capacity: int = CAPACITY) -> None:
         """Keeps `capacity` logins at the most; beyond it the first that was kept goes."""
+        self._store = store
         self._capacity = capacity
         self._revision: str | None = None
         self._kept: dict[str | bytes | UserToken, Login] = {}
 
-    def by_username(self, tx: Tx, username: str) -> Login | None:
+    async def by_username(self, username: str) -> Login | None:
         """Finds the login of a user."""
-        return self._find(tx, username, _BY_USERNAME, {"username": username})
+        return await self._find(username, _BY_USERNAME, {"username": username})
 
-    def by_api_token(self, tx: Tx, digest: bytes) -> Login | None:
+    async def by_api_token(self, digest: bytes) -> Login | None:
         """Finds the login of the user of an API token."""
-        return self._find(tx, digest, _BY_API_TOKEN, {"digest": digest})
+        return await self._find(digest, _BY_API_TOKEN, {"digest": digest})
 
-    def by_access_token(self, tx: Tx, digest: bytes) -> Login | None:
+    async def by_access_token(self, digest: bytes) -> Login | None:
         """Finds the login of the user of an access token that is not revoked, limited to its scopes."""
-        rows = many(tx, ScopedHolding, _BY_ACCESS_TOKEN, {"digest": digest})
-        login = _login(rows)
-        return replace(login, caller=limited(login.caller, frozenset(rows[0].scopes.split()))) if login else None
+        return await self._store.read(lambda tx: _by_access_token(tx, digest))
 
-    def by_user_token(self, tx: Tx, token: UserToken) -> Login | None:
+    async def by_user_token(self, token: UserToken) -> Login | None:
         """Finds the login of the user of an API token that was changed for a JWT."""
-        return self._find(tx, token, _BY_API_TOKEN_ID, token._asdict())
+        return await self._find(token, _BY_API_TOKEN_ID, token._asdict())
 
-    def by_client_token(self, tx: Tx, token: ClientToken) -> Login | None:
+    async def by_client_token(self, token: ClientToken) -> Login | None:
         """Finds the login of a client application in an organization, limited to what its token carries."""
-        parameters = {"client_id": token.client_id, "organization_id": token.organization_id}
-        found = one(tx, ClientHolding, _BY_CLIENT, parameters)
-        # An application that was deleted may have left its id to another one since.
-        if found is None or token.issued + SECOND <= found.created:
-            return None
-        scopes = token.scopes & _carried(found.scopes, found.allowed_scopes)
-        held = Held(organization_place(found.organization), allowed_by(scopes))
-        return Login(
-            caller=Caller(
-                user_id=found.id,
-                username=found.username,
-                organization=found.organization,
-                held_in=(held,) if held.permissions else (),
-                scopes=scopes,
-                application=found.application_number,
-            ),
-            allowed=not (found.disabled or found.home_disabled),
-            expires=0,
-            password_digest="",
-            credential_revision=0,
-        )
+        return await self._store.read(lambda tx: _by_client_token(tx, token))
 
-    def _find(
-        self, tx: Tx, key: str | bytes | UserToken, statement: Executable, parameters: Mapping[str, object]
+    async def _find(
+        self, key: str | bytes | UserToken, statement: Executable, parameters: Mapping[str, object]
     ) -> Login | None:
-        # PostgreSQL has no such revision: asking for it would be a round trip, and the statement is no more than one.
-        revision = find_fact(tx, REVISION_FACT) if tx.dialect.name == "sqlite" else None
-        if revision is None or revision != self._revision:
+        revision = await self._store.read_shared(_directory_revision)
+        if revision != self._revision:
             self._kept.clear()
             self._revision = revision
         login = self._kept.get(key)
         if login is None:
-            login = _login(many(tx, Holding, statement, parameters))
-            # Read after the revision, it may be newer, never older.
-            if login is not None and revision is not None:
+            login = await self._store.read(lambda tx: _login(many(tx, Holding, statement, parameters)))
+            # Read after the revision it may be newer, never older; unless another one has been seen meanwhile.
+            if login is not None and revision is not None and revision == self._revision:
                 self._keep(key, login)
         return login
 
@@ -243,6 +218,40 @@ class DirectoryLogins:
         if len(self._kept) >= self._capacity:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = login
+
+
+def _directory_revision(tx: Tx) -> str | None:
+    return find_fact(tx, REVISION_FACT)
+
+
+def _by_access_token(tx: Tx, digest: bytes) -> Login | None:
+    rows = many(tx, ScopedHolding, _BY_ACCESS_TOKEN, {"digest": digest})
+    login = _login(rows)
+    return replace(login, caller=limited(login.caller, frozenset(rows[0].scopes.split()))) if login else None
+
+
+def _by_client_token(tx: Tx, token: ClientToken) -> Login | None:
+    parameters = {"client_id": token.client_id, "organization_id": token.organization_id}
+    found = one(tx, ClientHolding, _BY_CLIENT, parameters)
+    # An application that was deleted may have left its id to another one since.
+    if found is None or token.issued + SECOND <= found.created:
+        return None
+    scopes = token.scopes & _carried(found.scopes, found.allowed_scopes)
+    held = Held(organization_place(found.organization), allowed_by(scopes))
+    return Login(
+        caller=Caller(
+            user_id=found.id,
+            username=found.username,
+            organization=found.organization,
+            held_in=(held,) if held.permissions else (),
+            scopes=scopes,
+            application=found.application_number,
+        ),
+        allowed=not (found.disabled or found.home_disabled),
+        expires=0,
+        password_digest="",
+        credential_revision=0,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from service.errors import StorageUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from service.storage.store import Result, UseCase
 
 _LOG = structlog.get_logger(__name__)
@@ -72,6 +74,7 @@ class PostgresStore:
         self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._losers = asyncio.Lock()
+        self._shared: dict[UseCase[Any], _Shared] = {}
 
     async def read(self, use_case: UseCase[Result]) -> Result:
         """See `Store.read`. Each statement of the use case sees what is committed when it starts."""
@@ -84,6 +87,13 @@ class PostgresStore:
                 if last or not _lost_connection(error):
                     raise _translated(error) from None
         raise StorageUnavailable
+
+    async def read_shared(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.read_shared`. Who asks while one runs waits for the next, which all of them share."""
+        shared = self._shared.get(use_case)
+        if shared is None:
+            shared = self._shared[use_case] = _Shared(lambda: self.read(use_case))
+        return cast("Result", await shared.result())
 
     async def scan(self, use_case: UseCase[Result]) -> Result:
         """See `Store.scan`. The same as `read`: nobody waits for it but its caller."""
@@ -132,6 +142,28 @@ class PostgresStore:
     async def close(self) -> None:
         """See `Store.close`."""
         await self._engine.dispose()
+
+
+class _Shared:
+    """Runs something over and over, one after the other, each time for all who have asked since the last one began."""
+
+    def __init__(self, run: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._run = run
+        self._running: asyncio.Task[Any] | None = None
+        self._next: asyncio.Task[Any] | None = None
+
+    async def result(self) -> Any:
+        """Returns what a run that has not begun yet will return, or raises what it will."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._run_after(self._running))
+        # A caller that gives up leaves it to the others.
+        return await asyncio.shield(self._next)
+
+    async def _run_after(self, last: asyncio.Task[Any] | None) -> Any:
+        if last is not None:
+            await asyncio.wait((last,))
+        self._running, self._next = self._next, None
+        return await self._run()
 
 
 def _sqlstate(error: Exception) -> str:

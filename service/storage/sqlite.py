@@ -78,6 +78,7 @@ class SqliteStore:
         self._driver = _driver(self._writer)
         self._reading = _driver(self._reader)
         self._in_turn = False
+        self._seen_in_turn: dict[UseCase[Any], Any] = {}
         self._scans = ThreadPoolExecutor(1, thread_name_prefix="sqlite-scan")
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._waiting: deque[_Write[Any]] = deque()
@@ -90,12 +91,13 @@ class SqliteStore:
         What a turn runs has come in before it began, so none of it can expect to see what is committed later. While
         there are writes each statement has a snapshot of its own: one that is open at a commit holds up checkpoints.
         """
-        try:
-            if not self._in_turn and self._writing is None:
-                self._begin_turn()
-            return use_case(self._reader)
-        except (DatabaseError, sqlite3.Error) as error:
-            raise _translated(error) from None
+        return self._read(use_case)
+
+    async def read_shared(self, use_case: UseCase[Result]) -> Result:
+        """See `Store.read_shared`. Runs once in a turn of the event loop, while there are writes, too."""
+        if use_case not in self._seen_in_turn:
+            self._seen_in_turn[use_case] = self._read(use_case)
+        return cast("Result", self._seen_in_turn[use_case])
 
     async def scan(self, use_case: UseCase[Result]) -> Result:
         """See `Store.scan`. Runs on the reader thread, over one snapshot."""
@@ -128,14 +130,24 @@ class SqliteStore:
             connection.close()
         self._engine.dispose()
 
+    def _read(self, use_case: UseCase[Result]) -> Result:
+        try:
+            if not self._in_turn:
+                self._begin_turn()
+            return use_case(self._reader)
+        except (DatabaseError, sqlite3.Error) as error:
+            raise _translated(error) from None
+
     def _begin_turn(self) -> None:
         """Opens a snapshot until the next turn: to begin and to end one costs as much as a statement."""
         asyncio.get_running_loop().call_soon(self._end_turn)
-        self._reading.execute("BEGIN")
+        if self._writing is None:
+            self._reading.execute("BEGIN")
         self._in_turn = True
 
     def _end_turn(self) -> None:
         self._in_turn = False
+        self._seen_in_turn.clear()
         if not self._closed:
             _abandon(self._reading)
 

@@ -9,6 +9,7 @@ On PostgreSQL, where a round trip costs more than either, Core runs it.
 from __future__ import annotations
 
 from collections import namedtuple
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import BindParameter, Boolean
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-_SQLITE = sqlite.dialect(paramstyle="named")
+_SQLITE = sqlite.dialect(paramstyle="qmark")
 _PREPARED: dict[tuple[object, tuple[str, ...]], _Prepared] = {}
 
 
@@ -43,7 +44,6 @@ def one(tx: Tx, _row_class: type[Row], statement: Executable, parameters: Mappin
         return cast("Row | None", tx.execute(statement, parameters).one_or_none())
     prepared, cursor = _execute(tx, statement, parameters)
     found = cursor.fetchone()
-    cursor.close()
     return None if found is None else cast("Row", prepared.row(found))
 
 
@@ -73,10 +73,10 @@ def run(tx: Tx, statement: Executable, parameters: Mapping[str, object]) -> int:
 
 
 class _Prepared(NamedTuple):
-    """A statement's text for SQLite, the constants bound in it, and what makes a row of a tuple."""
+    """A statement's text for SQLite, what puts parameters in the order of its marks, and what makes a row of a tuple."""
 
     text: str
-    constants: Mapping[str, object]
+    order: Callable[[Mapping[str, object]], tuple[object, ...]]
     row: Callable[[tuple[Any, ...]], Any]
 
 
@@ -86,8 +86,7 @@ def _execute(tx: Tx, statement: Executable, parameters: Mapping[str, object]) ->
     if prepared is None:
         prepared = _PREPARED[key] = _prepare(cast("ClauseElement", statement), tuple(parameters))
     driver = cast("sqlite3.Connection", tx.connection.driver_connection)
-    values = {**prepared.constants, **parameters} if prepared.constants else parameters
-    return prepared, driver.execute(prepared.text, cast("dict[str, Any]", values))
+    return prepared, driver.execute(prepared.text, cast("tuple[Any, ...]", prepared.order(parameters)))
 
 
 def _prepare(statement: ClauseElement, names: tuple[str, ...]) -> _Prepared:
@@ -97,7 +96,20 @@ def _prepare(statement: ClauseElement, names: tuple[str, ...]) -> _Prepared:
     compiled: Any = statement.compile(dialect=_SQLITE, column_keys=columns if writes else None)
     constants = {name: value for name, value in compiled.params.items() if name not in names}
     found = getattr(statement, "selected_columns", None) or getattr(statement, "_returning", ())
-    return _Prepared(compiled.string, constants, _row_maker(found))
+    return _Prepared(compiled.string, _orderer(compiled.positiontup, constants), _row_maker(found))
+
+
+def _orderer(names: list[str], constants: Mapping[str, object]) -> Callable[[Mapping[str, object]], tuple[object, ...]]:
+    """Returns what lists parameters, and constants among them, as the marks of a text stand for them.
+
+    The driver looks a named parameter up by its name at every execution, which takes longer than to bind it.
+    """
+    if constants:
+        return lambda parameters: tuple([constants[name] if name in constants else parameters[name] for name in names])
+    if len(names) == 1:
+        (name,) = names
+        return lambda parameters: (parameters[name],)
+    return itemgetter(*names) if names else lambda _: ()
 
 
 def _bound_by(statement: ClauseElement) -> set[str]:

@@ -27,6 +27,13 @@ class Store(Protocol):
         """Runs a use case that only reads, and few rows: on SQLite it runs at once, on the event loop."""
         ...
 
+    async def read_shared(self, use_case: UseCase[Result]) -> Result:
+        """Runs a use case as `read` does, once for all who ask for the same one (by identity) meanwhile.
+
+        The run begins after the caller has asked, or in the same turn of the event loop.
+        """
+        ...
+
     async def scan(self, use_case: UseCase[Result]) -> Result:
         """Runs a use case that only reads, and perhaps many rows, without holding up anybody else."""
         ...

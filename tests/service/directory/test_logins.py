@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from service.access.authentication import Login
-    from service.storage.store import Tx
     from tests.databases import SqliteTemplate, Template
 
 USER = directory_pb2.User
@@ -110,46 +108,36 @@ async def test_a_change_that_is_not_ours_is_seen_too(sqlite_template: SqliteTemp
         assert refusal.reason == "CREDENTIALS_INVALID"
 
 
-async def test_every_table_that_a_login_is_read_from_counts_its_changes(
-    sqlite_template: SqliteTemplate, tmp_path: Path
-) -> None:
+async def test_every_table_that_a_login_is_read_from_counts_its_changes(almoner: Almoner) -> None:
     """A migration that makes a table anew, as SQLite often needs, must make its triggers anew, too."""
     statements = (logins._BY_USERNAME, logins._BY_API_TOKEN)
     froms = [source for statement in statements for source in statement.get_final_froms()]
     tables = {str(table) for source in froms for table in find_tables(source)}
     assert tables == {"organizations", "users", "roles", "role_bindings", "api_tokens"}
-    wanted = {f"directory_revision_{table}_{change}" for table in tables for change in ("insert", "update", "delete")}
-    async with sqlite_template.copy(tmp_path) as settings:
-        with closing(sqlite3.connect(settings.sqlite_path or "")) as connection:
-            triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    assert {name for (name,) in triggers if name.startswith("directory_revision_")} == wanted
+    on_sqlite = almoner.settings.sqlite_path is not None
+    kinds = ("_insert", "_update", "_delete") if on_sqlite else ("",)
+    names = "name FROM sqlite_master WHERE type = 'trigger'" if on_sqlite else "tgname FROM pg_trigger"
+    found = await almoner.service.store.read(lambda tx: tx.execute(text(f"SELECT {names}")).scalars().all())
+    wanted = {f"directory_revision_{table}{kind}" for table in tables for kind in kinds}
+    assert {name for name in found if name.startswith("directory_revision_")} == wanted
 
 
 async def test_logins_are_kept_until_the_directory_changes(almoner: Almoner) -> None:
-    store, found = almoner.service.store, DirectoryLogins()
-
-    async def find() -> object:
-        return await store.read(lambda tx: found.by_username(tx, "admin"))
-
-    first = await find()
-    assert await find() == first
-    kept_on_sqlite = almoner.settings.sqlite_path is not None
-    assert (await find() is first) is kept_on_sqlite
+    store = almoner.service.store
+    found = DirectoryLogins(store)
+    first = await found.by_username("admin")
+    assert first is not None
+    assert await found.by_username("admin") is first
     await store.write(lambda tx: tx.execute(text("UPDATE users SET username = username")))
-    assert await find() is not first
+    assert await found.by_username("admin") is not first
 
 
-async def test_no_more_logins_are_kept_than_allowed(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
-    async with running(sqlite_template, tmp_path) as almoner:
-        names = [(await almoner.user(f"user {n}")).username for n in range(3)]
-        found = DirectoryLogins(capacity=2)
-
-        def find(tx: Tx) -> list[Login | None]:
-            return [found.by_username(tx, name) for name in names]
-
-        first, *others = await almoner.service.store.read(find)
-        names.reverse()
-        *kept, read_again = await almoner.service.store.read(find)
-        assert [each is login for each, login in zip(reversed(kept), others, strict=True)] == [True, True]
-        assert read_again == first
-        assert read_again is not first
+async def test_no_more_logins_are_kept_than_allowed(almoner: Almoner) -> None:
+    names = [(await almoner.user(f"user {n}")).username for n in range(3)]
+    found = DirectoryLogins(almoner.service.store, capacity=2)
+    first, *others = [await found.by_username(name) for name in names]
+    names.reverse()
+    *kept, read_again = [await found.by_username(name) for name in names]
+    assert [each is login for each, login in zip(reversed(kept), others, strict=True)] == [True, True]
+    assert read_again == first
+    assert read_again is not first

@@ -64,6 +64,35 @@ async def test_a_read_sees_what_was_written_before_it(store: Store) -> None:
     assert await store.scan(value_of) == 1
 
 
+async def test_those_who_ask_for_the_same_at_once_share_a_read(store: Store) -> None:
+    runs = 0
+
+    def counted(tx: Tx) -> int:
+        nonlocal runs
+        runs += 1
+        return value_of(tx)
+
+    assert await asyncio.gather(*(store.read_shared(counted) for _ in range(20))) == [0] * 20
+    assert runs == 1
+
+
+async def test_a_shared_read_sees_what_was_written_before_it(store: Store) -> None:
+    async def write_and_read() -> bool:
+        written = await store.write(increment)
+        return await store.read_shared(value_of) >= written
+
+    assert all(await asyncio.gather(*(write_and_read() for _ in range(50))))
+
+
+async def test_who_gives_up_a_shared_read_leaves_it_to_the_others(store: Store) -> None:
+    asking = [asyncio.create_task(store.read_shared(value_of)) for _ in range(3)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    first, *others = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(first, (asyncio.CancelledError, int))
+    assert others == [0, 0]
+
+
 async def test_no_increment_is_lost_among_many_at_once(store: Store) -> None:
     values = await asyncio.gather(*(store.write(increment) for _ in range(100)))
 
