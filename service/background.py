@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs beside the calls: the health that follows the database, the audit chain, the uses of secrets, housekeeping."""
+"""What runs beside the calls: the health that follows the database, the audit chain, uses of secrets, refreshes, housekeeping."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from grpc_health.v1._async import HealthServicer
 
     from service.applications.secret_uses import SecretUses
+    from service.broker.refresher import Refresher
     from service.changes.feed import ChangeFeed
     from service.clock import Clock
     from service.crypto.keyring import Keyring
+    from service.storage.database_clock import DatabaseClock
     from service.storage.store import Store, Tx
 
 _LOG = structlog.get_logger(__name__)
@@ -43,6 +45,12 @@ SEAL_INTERVAL: Final = 1.0
 
 USES_INTERVAL: Final = 30.0
 """Seconds between two rounds of writing when secrets of clients were last used."""
+
+REFRESH_INTERVAL: Final = 1.0
+"""Seconds between two looks for tokens that are to be refreshed."""
+
+CLOCK_INTERVAL: Final = 30.0
+"""Seconds between two looks at the clock of the database."""
 
 TIDY_INTERVAL: Final = 600.0
 """Seconds between two rounds of housekeeping."""
@@ -63,6 +71,8 @@ class Background:
         health: HealthServicer,
         uses: SecretUses,
         feed: ChangeFeed,
+        database_clock: DatabaseClock,
+        refresher: Refresher,
         keep_replies: int,
         keep_grants: int,
         keep_changes: int,
@@ -76,6 +86,8 @@ class Background:
             health: What is told whether the database answers.
             uses: Of secrets, which are written now and then.
             feed: Of changes of profiles.
+            database_clock: What is set by the database's clock.
+            refresher: What refreshes tokens without being asked.
             keep_replies: Hours for which a request id is remembered.
             keep_grants: Hours for which a grant is kept after its end.
             keep_changes: Hours for which a change of a profile is kept.
@@ -86,6 +98,8 @@ class Background:
         self._health = health
         self._uses = uses
         self._feed = feed
+        self._database_clock = database_clock
+        self._refresher = refresher
         self._keep_replies = keep_replies * HOUR
         self._keep_grants = keep_grants * HOUR
         self._keep_changes = keep_changes * HOUR
@@ -94,11 +108,14 @@ class Background:
     async def start(self) -> None:
         """Looks at the database once, then starts the tasks."""
         await self._follow_database()
+        await _attempt(self._database_clock.set)
         self._tasks = [
             asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
             asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
             asyncio.create_task(self._feed.run()),
             asyncio.create_task(_every(USES_INTERVAL, self._uses.write)),
+            asyncio.create_task(_every(REFRESH_INTERVAL, self._refresher.look)),
+            asyncio.create_task(_every(CLOCK_INTERVAL, self._database_clock.set)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._drop_signing_keys)),
         ]
@@ -109,6 +126,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self._refresher.stop()
         await _attempt(self._uses.write)
 
     async def seal(self) -> None:

@@ -66,6 +66,11 @@ class Reason(StrEnum):
     MEMBERSHIP_NOT_FOUND = "MEMBERSHIP_NOT_FOUND"
     CURSOR_EXPIRED = "CURSOR_EXPIRED"
     SERVER_STOPPING = "SERVER_STOPPING"
+    CONSENT_NEEDED = "CONSENT_NEEDED"
+    TOKEN_IN_DOUBT = "TOKEN_IN_DOUBT"  # noqa: S105 - the name of an error
+    PROVIDER_REFUSED = "PROVIDER_REFUSED"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_UNKNOWN = "PROVIDER_UNKNOWN"
 
 
 class Violation(NamedTuple):
@@ -272,3 +277,28 @@ class IssuerUnavailable(DomainError):
             "the keys of the issuer cannot be had; the log says why",
             metadata={"issuer": issuer},
         )
+
+
+class ProviderUnavailable(DomainError):
+    """A provider did not answer, or asks to come back later."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, error: str, retry_after: int) -> None:
+        """`error` is a word for what failed, `retry_after` is in seconds."""
+        super().__init__(
+            Reason.PROVIDER_UNAVAILABLE,
+            f"the provider is not available ({error}); try again in {retry_after} seconds",
+            metadata={"error": error},
+        )
+        self.retry_after = retry_after
+
+
+class ProviderRefused(DomainError):
+    """A provider refuses for a reason that trying again does not change."""
+
+    code = "FAILED_PRECONDITION"
+
+    def __init__(self, error: str) -> None:
+        """`error` is the provider's word for why."""
+        super().__init__(Reason.PROVIDER_REFUSED, f"the provider refuses: {error}", metadata={"error": error})

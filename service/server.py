@@ -31,6 +31,8 @@ from service.applications.rpc import ApplicationServicer
 from service.applications.secret_uses import SecretUses
 from service.applications.secrets import ClientAuthenticator
 from service.background import Background
+from service.broker.broker import Broker
+from service.broker.refresher import Refresher
 from service.changes.feed import ChangeFeed
 from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
@@ -52,6 +54,7 @@ from service.outgoing import Outgoing
 from service.profile_service import ProfileService
 from service.rpc import interceptors
 from service.rpc.units import Units
+from service.storage.database_clock import DatabaseClock
 from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
 from service.storage.sqlite import SqliteStore
 
@@ -121,6 +124,14 @@ class Service:
             allow_http=settings.outgoing_allow_http, allow_private=settings.outgoing_allow_private
         )
         self._issuers = IssuerKeys(self._outgoing, clock)
+        time_of_all = DatabaseClock(store, clock)
+        self.broker = Broker(
+            store=store,
+            keyring=keyring,
+            clock=time_of_all,
+            outgoing=self._outgoing,
+            provider_timeout=settings.provider_timeout,
+        )
         authentication = interceptors.AuthenticationInterceptor(authenticator)
         self.interceptors = (
             interceptors.TelemetryInterceptor(access_log=settings.access_log),
@@ -137,7 +148,7 @@ class Service:
         )
         self._applications = ApplicationServicer(self._units, passwords=self.passwords, clients=clients, uses=uses)
         self._profiles = ProfileService(
-            self._units, feed=self.feed, keyring=keyring, find_caller=authentication.caller_of
+            self._units, broker=self.broker, feed=self.feed, keyring=keyring, find_caller=authentication.caller_of
         )
         self._tokens = TokenServicer(
             units=self._units,
@@ -155,6 +166,8 @@ class Service:
             health=self.health,
             uses=uses,
             feed=self.feed,
+            database_clock=time_of_all,
+            refresher=Refresher(store, self.broker),
             keep_replies=settings.request_id_retention,
             keep_grants=settings.grant_retention,
             keep_changes=settings.change_retention,
@@ -233,6 +246,7 @@ class Service:
         """Ends what runs, after the calls have ended."""
         self.end_streams()
         await self.background.stop()
+        await self.broker.finish(self.settings.shutdown_grace)
         await self._issuers.close()
         await self._outgoing.close()
         self.passwords.close()

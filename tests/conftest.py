@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.broker_faults.provider.process import provider_process
 from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
 from tests.rest import Rest, gateway_over
 from tests.running import Almoner, running
@@ -24,6 +25,7 @@ from tests.running import Almoner, running
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from tests.broker_faults.provider.process import Provider
     from tests.databases import Template
 
 BACKENDS = ("sqlite", "postgresql")
@@ -106,3 +108,10 @@ async def rest_over(
     over_grpc = request.param == "over_grpc"
     async with running(module_template, directory, over_grpc=over_grpc) as service, gateway_over(service) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+async def provider() -> AsyncIterator[Provider]:
+    """An OAuth provider of the suite's own, in a process of its own."""
+    async with provider_process() as running:
+        yield running

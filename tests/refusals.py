@@ -24,12 +24,14 @@ class Refusal(NamedTuple):
         reason: Reason of its ErrorInfo.
         metadata: Metadata of its ErrorInfo.
         fields: The members at fault, in order.
+        retry_after: Seconds of its RetryInfo; 0: there is none.
     """
 
     code: StatusCode
     reason: str
     metadata: dict[str, str]
     fields: list[str]
+    retry_after: int = 0
 
 
 def read_refusal(error: AioRpcError) -> Refusal:
@@ -37,12 +39,14 @@ def read_refusal(error: AioRpcError) -> Refusal:
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     assert status is not None, error
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
     for detail in status.details:
         detail.Unpack(info)
         detail.Unpack(request)
+        detail.Unpack(retry)
     assert info.domain == "almoner"
     fields = [violation.field for violation in request.field_violations]
-    return Refusal(error.code(), info.reason, dict(info.metadata), fields)
+    return Refusal(error.code(), info.reason, dict(info.metadata), fields, retry.retry_delay.seconds)
 
 
 async def refusal_of(call: Awaitable[Any]) -> Refusal:

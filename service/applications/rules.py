@@ -13,6 +13,7 @@ from service.applications.reading import get, require_client, wrong_kind
 from service.applications.tables import ApplicationKind
 from service.applications.targets import KNOWN_TO, application_target
 from service.audit import rules as audit
+from service.broker import claims as broker
 from service.crypto.keyring import Where
 from service.crypto.tokens import new_uuid
 from service.directory import service_accounts
@@ -165,6 +166,8 @@ def update(
     audit.record(work, "application.update", f"applications/{before.number}", before.organization, changes)
     if secret_digest:
         rotation.replace(work, before, secret_digest)
+    if changes and before.kind == ApplicationKind.PROVIDER:
+        broker.retry_of_application(work, before.number)
     return _stored(work, before.number)
 
 

@@ -63,7 +63,7 @@ class Draft:
 
 
 _NO_TOKENS: Final = {
-    **tokens.set_by_hand(tokens.Present(access_token=False, refresh_token=False), -1),
+    **tokens.set_by_hand(tokens.Present(access=False, refresh=False), -1),
     "token_expires": 0,
     "token_scope": "",
     "token_type": "",
@@ -412,7 +412,7 @@ def _token_columns(
     expires = 0 if "access_token" in changed else before.token_expires
     if EXPIRES in members and (draft.access_token_expires or "access_token" in changed):
         expires = draft.access_token_expires
-        _check_expiry(expires, has_access_token=present.access_token)
+        _check_expiry(expires, has_access_token=present.access)
     columns: dict[str, object] = {"token_expires": expires}
     if "access_token" in changed:
         columns |= {"token_scope": "", "token_type": ""}
@@ -441,9 +441,9 @@ def _has_other_client(before: StoredProfile, after: Draft) -> bool:
 
 
 def _due(work: Work, profile_id: int, draft: Draft, present: tokens.Present, expires: int) -> int | None:
-    if not (draft.keep_fresh and present.refresh_token):
+    if not (draft.keep_fresh and present.refresh):
         return None
-    return tokens.due_time(profile_id, work.now, expires if present.access_token else 0)
+    return tokens.due_time(profile_id, work.now, expires if present.access else 0)
 
 
 def _plain(draft: Draft) -> dict[str, object]:

@@ -25,8 +25,8 @@ LONGEST_AHEAD: Final = 5 * MINUTE
 class Present(NamedTuple):
     """Which tokens a profile has."""
 
-    access_token: bool
-    refresh_token: bool
+    access: bool
+    refresh: bool
 
 
 def state_of(present: Present) -> TokenState:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The providers that the broker's faults are tried against, one of each kind for all tests of a session."""
+"""The other provider that the broker's faults are tried against, one for all tests of a session."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.broker_faults.oidc_provider.process import UnavailableError, oidc_provider_process
-from tests.broker_faults.provider.process import provider_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.broker_faults.oidc_provider.process import OidcProvider
-    from tests.broker_faults.provider.process import Provider
-
-
-@pytest.fixture(scope="session")
-async def provider() -> AsyncIterator[Provider]:
-    """The provider of the suite's own."""
-    async with provider_process() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """Read profile links."""
     PERMISSION_LINKS_MANAGE: _Permission.ValueType  # 18
     """Create, change and delete profile links."""
+    PERMISSION_PROFILES_USE: _Permission.ValueType  # 19
+    """Get access tokens of profiles from the broker, without seeing refresh tokens."""
     PERMISSION_APPLICATIONS_VIEW: _Permission.ValueType  # 20
     """List and read applications."""
     PERMISSION_APPLICATIONS_REVEAL: _Permission.ValueType  # 21
@@ -154,6 +156,8 @@ PERMISSION_LINKS_VIEW: Permission.ValueType  # 17
 """Read profile links."""
 PERMISSION_LINKS_MANAGE: Permission.ValueType  # 18
 """Create, change and delete profile links."""
+PERMISSION_PROFILES_USE: Permission.ValueType  # 19
+"""Get access tokens of profiles from the broker, without seeing refresh tokens."""
 PERMISSION_APPLICATIONS_VIEW: Permission.ValueType  # 20
 """List and read applications."""
 PERMISSION_APPLICATIONS_REVEAL: Permission.ValueType  # 21

@@ -142,6 +142,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 71
     """UNAVAILABLE: the server is stopping. Watch again, from the last cursor, at another one or a little later."""
+    ERROR_REASON_CONSENT_NEEDED: _ErrorReason.ValueType  # 52
+    """FAILED_PRECONDITION: the profile has no refresh token, or the provider takes it no longer: somebody must consent again
+    (StartAuthorization), or new tokens must be set. Metadata: id.
+    """
+    ERROR_REASON_TOKEN_IN_DOUBT: _ErrorReason.ValueType  # 53
+    """FAILED_PRECONDITION: the provider may have exchanged the refresh token for one that never arrived, and a second try
+    did not settle it. Metadata: id.
+    """
+    ERROR_REASON_PROVIDER_REFUSED: _ErrorReason.ValueType  # 54
+    """FAILED_PRECONDITION: the provider refuses for a reason that trying again does not change, such as a wrong client
+    secret. Metadata: error, as the provider names it.
+    """
+    ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 55
+    """UNAVAILABLE: the provider did not answer, or asks to come back later. Retry after the time in RetryInfo. Metadata:
+    error, a word for it.
+    """
+    ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 56
+    """FAILED_PRECONDITION: the provider is none that is known here, and the application names no such endpoint. Metadata:
+    provider, endpoint.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -269,4 +289,24 @@ watch without a cursor.
 """
 ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 71
 """UNAVAILABLE: the server is stopping. Watch again, from the last cursor, at another one or a little later."""
+ERROR_REASON_CONSENT_NEEDED: ErrorReason.ValueType  # 52
+"""FAILED_PRECONDITION: the profile has no refresh token, or the provider takes it no longer: somebody must consent again
+(StartAuthorization), or new tokens must be set. Metadata: id.
+"""
+ERROR_REASON_TOKEN_IN_DOUBT: ErrorReason.ValueType  # 53
+"""FAILED_PRECONDITION: the provider may have exchanged the refresh token for one that never arrived, and a second try
+did not settle it. Metadata: id.
+"""
+ERROR_REASON_PROVIDER_REFUSED: ErrorReason.ValueType  # 54
+"""FAILED_PRECONDITION: the provider refuses for a reason that trying again does not change, such as a wrong client
+secret. Metadata: error, as the provider names it.
+"""
+ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 55
+"""UNAVAILABLE: the provider did not answer, or asks to come back later. Retry after the time in RetryInfo. Metadata:
+error, a word for it.
+"""
+ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 56
+"""FAILED_PRECONDITION: the provider is none that is known here, and the application names no such endpoint. Metadata:
+provider, endpoint.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -6,8 +6,10 @@ The service that keeps profiles."""
 from almoner.v1 import profile_pb2 as _profile_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -335,6 +337,80 @@ class DeleteProfileResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteProfileResponse: _TypeAlias = DeleteProfileResponse  # noqa: Y015
+
+@_typing.final
+class GetAccessTokenRequest(_message.Message):
+    """GetAccessTokenRequest is the request of GetAccessToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    MINIMUM_VALIDITY_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Id of the profile."""
+    scope: _builtins.str
+    """Scope of the token, to get one that may do less than the grant allows; empty: all of it. One that differs from the
+    stored token's is asked for anew at every call, and not stored.
+    """
+    @_builtins.property
+    def minimum_validity(self) -> _duration_pb2.Duration:
+        """How long the token must be good for at the least; unset: a minute. More than its lifetime gets a new one."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        minimum_validity: _duration_pb2.Duration | None = ...,
+        scope: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["minimum_validity", b"minimum_validity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "minimum_validity", b"minimum_validity", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAccessTokenRequest: _TypeAlias = GetAccessTokenRequest  # noqa: Y015
+
+@_typing.final
+class GetAccessTokenResponse(_message.Message):
+    """GetAccessTokenResponse is the reply of GetAccessToken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REFRESHED_FIELD_NUMBER: _builtins.int
+    access_token: _builtins.str
+    """The access token."""
+    token_type: _builtins.str
+    """How it is presented, for example Bearer."""
+    scope: _builtins.str
+    """Its scope, as far as the provider has stated it."""
+    refreshed: _builtins.bool
+    """Whether the provider was asked for it during this call."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends; unset: not known, or never."""
+
+    def __init__(
+        self,
+        *,
+        access_token: _builtins.str = ...,
+        token_type: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        scope: _builtins.str = ...,
+        refreshed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expire_time", b"expire_time", "refreshed", b"refreshed", "scope", b"scope", "token_type", b"token_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAccessTokenResponse: _TypeAlias = GetAccessTokenResponse  # noqa: Y015
 
 @_typing.final
 class CreateProfileLinkRequest(_message.Message):

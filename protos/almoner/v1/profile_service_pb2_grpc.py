@@ -65,6 +65,11 @@ class ProfileServiceStub:
                 request_serializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.SerializeToString,
                 response_deserializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.FromString,
                 _registered_method=True)
+        self.GetAccessToken = channel.unary_unary(
+                '/almoner.v1.ProfileService/GetAccessToken',
+                request_serializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.FromString,
+                _registered_method=True)
         self.CreateProfileLink = channel.unary_unary(
                 '/almoner.v1.ProfileService/CreateProfileLink',
                 request_serializer=almoner_dot_v1_dot_profile__service__pb2.CreateProfileLinkRequest.SerializeToString,
@@ -151,6 +156,19 @@ class ProfileServiceServicer:
 
         Required permissions: PERMISSION_PROFILES_DELETE.
         Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAccessToken(self, request, context):
+        """Returns an access token of a profile that is good for a while: the stored one, or else one that the provider is asked
+        for now (RFC 6749 section 6). There is one refresh of a profile at a time, whoever asks: the others wait for it.
+        What the provider answers is stored before anybody gets it. Every call is audited.
+
+        Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
+        Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
+        time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,6 +270,11 @@ def add_ProfileServiceServicer_to_server(servicer, server):
                     servicer.DeleteProfile,
                     request_deserializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.FromString,
                     response_serializer=almoner_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.SerializeToString,
+            ),
+            'GetAccessToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAccessToken,
+                    request_deserializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.SerializeToString,
             ),
             'CreateProfileLink': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateProfileLink,
@@ -425,6 +448,33 @@ class ProfileService:
             '/almoner.v1.ProfileService/DeleteProfile',
             almoner_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.SerializeToString,
             almoner_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAccessToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ProfileService/GetAccessToken',
+            almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.SerializeToString,
+            almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

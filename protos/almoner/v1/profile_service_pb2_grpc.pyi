@@ -69,6 +69,15 @@ class ProfileServiceStub:
     Required permissions: PERMISSION_PROFILES_DELETE.
     Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
     """
+    GetAccessToken: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.GetAccessTokenRequest, _profile_service_pb2.GetAccessTokenResponse]
+    """Returns an access token of a profile that is good for a while: the stored one, or else one that the provider is asked
+    for now (RFC 6749 section 6). There is one refresh of a profile at a time, whoever asks: the others wait for it.
+    What the provider answers is stored before anybody gets it. Every call is audited.
+
+    Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
+    Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
+    time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
+    """
     CreateProfileLink: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.CreateProfileLinkRequest, _profile_service_pb2.CreateProfileLinkResponse]
     """Records that something uses, or could use, a profile.
 
@@ -155,6 +164,15 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
 
     Required permissions: PERMISSION_PROFILES_DELETE.
     Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
+    """
+    GetAccessToken: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.GetAccessTokenRequest, _profile_service_pb2.GetAccessTokenResponse]  # type: ignore[assignment]
+    """Returns an access token of a profile that is good for a while: the stored one, or else one that the provider is asked
+    for now (RFC 6749 section 6). There is one refresh of a profile at a time, whoever asks: the others wait for it.
+    What the provider answers is stored before anybody gets it. Every call is audited.
+
+    Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
+    Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
+    time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
     """
     CreateProfileLink: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.CreateProfileLinkRequest, _profile_service_pb2.CreateProfileLinkResponse]  # type: ignore[assignment]
     """Records that something uses, or could use, a profile.
@@ -269,6 +287,21 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Required permissions: PERMISSION_PROFILES_DELETE.
         Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAccessToken(
+        self,
+        request: _profile_service_pb2.GetAccessTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_service_pb2.GetAccessTokenResponse, _abc.Awaitable[_profile_service_pb2.GetAccessTokenResponse]]:
+        """Returns an access token of a profile that is good for a while: the stored one, or else one that the provider is asked
+        for now (RFC 6749 section 6). There is one refresh of a profile at a time, whoever asks: the others wait for it.
+        What the provider answers is stored before anybody gets it. Every call is audited.
+
+        Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
+        Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
+        time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
         """
 
     @_abc_1.abstractmethod

@@ -81,6 +81,7 @@ TABLE = {
     "ListProfiles":        "p + + + + + + +",
     "UpdateProfile":       "p + n n + + n +",
     "DeleteProfile":       "p + n n + + n +",
+    "GetAccessToken":      "p + n p + + n +",
     "CreateProfileLink":   "p + n n + + n +",
     "GetProfileLink":      "p + n n + + n +",
     "ListProfileLinks":    "p + + + + + + +",
@@ -182,11 +183,15 @@ class World:
             return error.code()
         return grpc.StatusCode.OK
 
-    async def profile(self) -> int:
-        profile = profile_pb2.Profile(name="P", application_number=self.application.number, refresh_token="r")
+    async def profile(self, **tokens: Any) -> int:
+        tokens = tokens or {"refresh_token": "r"}
+        profile = profile_pb2.Profile(name="P", application_number=self.application.number, **tokens)
         request = P.CreateProfileRequest(profile=profile)
         reply = await self.ProfileService.CreateProfile(request, metadata=self.almoner.as_("owner"))
         return int(reply.profile.id)
+
+    async def profile_with_token(self) -> int:
+        return await self.profile(access_token="a")
 
     async def link(self) -> int:
         link = profile_pb2.ProfileLink(kind=profile_pb2.LINK_KIND_DATA_SOURCE, profile_id=await self.profile())
@@ -508,6 +513,7 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "ListProfiles": nothing(P.ListProfilesRequest),
     "UpdateProfile": update_profile,
     "DeleteProfile": by_id(P.DeleteProfileRequest, "profile"),
+    "GetAccessToken": by_id(P.GetAccessTokenRequest, "profile_with_token"),
     "CreateProfileLink": create_profile_link,
     "GetProfileLink": by_id(P.GetProfileLinkRequest, "link"),
     "ListProfileLinks": nothing(P.ListProfileLinksRequest),

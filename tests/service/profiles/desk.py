@@ -169,6 +169,13 @@ class Desk:
         registered = application_pb2.ProviderRegistration(**{**registration, **members})
         return await self._register(Application(name="Analytics", provider=registered), organization_id)
 
+    async def mend_application(self, number: int, **members: Any) -> None:
+        """Changes members of a provider registration."""
+        application = Application(number=number, provider=application_pb2.ProviderRegistration(**members))
+        stub: Any = application_service_pb2_grpc.ApplicationServiceStub(self.almoner.channel)
+        request = application_service_pb2.UpdateApplicationRequest(application=application)
+        await stub.UpdateApplication(request, metadata=self.almoner.as_admin_token)
+
     async def client(self) -> Application:
         """Makes a client application of this organization, which no profile can use."""
         return await self._register(Application(name="Reports", client=application_pb2.ClientApplication()), None)

@@ -85,6 +85,8 @@ def _example(kind: type[DomainError]) -> DomainError:
         errors.EtagMismatch: ('"2"',),
         errors.SlowDown: (5,),
         errors.IssuerUnavailable: ("https://issuer.example",),
+        errors.ProviderUnavailable: ("http_503", 7),
+        errors.ProviderRefused: ("invalid_client",),
     }
     own = "__init__" in vars(kind)
     return kind(*special.get(kind, () if own else (Reason.BUILT_IN, "no")))
@@ -105,8 +107,12 @@ async def test_a_domain_error_is_told_as_it_is(served: Almoner, kind: type[Domai
             await fake.call()
     refusal = read_refusal(raised.value)
     assert refusal == (
-        StatusCode[error.code], error.reason, error.metadata, [violation.field for violation in error.violations],
-    )  # fmt: skip
+        StatusCode[error.code],
+        error.reason,
+        error.metadata,
+        [violation.field for violation in error.violations],
+        error.retry_after,
+    )
     assert raised.value.details() == error.message
 
 

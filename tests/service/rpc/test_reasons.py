@@ -27,7 +27,9 @@ from almoner.v1.application_service_pb2_grpc import ApplicationServiceStub
 from almoner.v1.grant_service_pb2_grpc import GrantServiceStub
 from service.applications.rotation import MOST_VALID
 from service.changes import rules as changes
+from service.clock import HOUR, system_clock
 from service.errors import Reason
+from service.profiles.tables import TokenState
 from tests.refusals import refusal_of
 from tests.running import as_user, running, running_on
 from tests.service.changes.watching import watch
@@ -372,6 +374,39 @@ async def authorization_denied(desk: Desk) -> None:
     started = await counter.start_device("a")
     await counter.decide(started.user_code, approve=False)
     await counter.issue(device_code=started.device_code)
+
+
+async def ask_for_token(desk: Desk, **columns: Any) -> None:
+    """Asks for an access token of a profile of which this is known."""
+    profile = await desk.create(own(refresh_token="r"))
+    await desk.put(profile, **columns)
+    await desk.call("GetAccessToken", id=profile.id)
+
+
+@recipe(Reason.CONSENT_NEEDED)
+async def consent_needed(desk: Desk) -> None:
+    await ask_for_token(desk, token_state=TokenState.NEEDS_CONSENT.value)
+
+
+@recipe(Reason.TOKEN_IN_DOUBT)
+async def token_in_doubt(desk: Desk) -> None:
+    await ask_for_token(desk, token_state=TokenState.IN_DOUBT.value)
+
+
+@recipe(Reason.PROVIDER_REFUSED)
+async def provider_refused(desk: Desk) -> None:
+    await ask_for_token(desk, token_state=TokenState.FAILING.value, token_failure="invalid_client")
+
+
+@recipe(Reason.PROVIDER_UNAVAILABLE)
+async def provider_unavailable(desk: Desk) -> None:
+    later = system_clock() + HOUR
+    await ask_for_token(desk, token_state=TokenState.FAILING.value, token_failure="http_503", token_next_try=later)
+
+
+@recipe(Reason.PROVIDER_UNKNOWN)
+async def provider_unknown(desk: Desk) -> None:
+    await ask_for_token(desk, provider="unheard-of")
 
 
 @recipe(Reason.DEVICE_CODE_EXPIRED)

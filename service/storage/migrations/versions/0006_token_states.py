@@ -15,6 +15,10 @@ depends_on = None
 OK, NEEDS_CONSENT = 1, 4
 
 
+# The built-in roles that hold whatever there is to hold in an organization.
+WHOLE_ROLES = ("System Administrator", "Organization Owner", "Organization Administrator")
+
+
 def upgrade() -> None:
     for column in _of_profiles():
         op.add_column("profiles", column)
@@ -25,6 +29,18 @@ def upgrade() -> None:
     op.create_index(op.f("ix_profiles_token_due"), "profiles", ["token_due"])
     for column in _of_applications():
         op.add_column("applications", column)
+    _rewrite_whole_roles("LINKS_MANAGE", "LINKS_MANAGE PROFILES_USE")
+
+
+def _rewrite_whole_roles(before: str, after: str) -> None:
+    roles = sa.table(
+        "roles",
+        sa.column("name", sa.String()),
+        sa.column("built_in", sa.Boolean()),
+        sa.column("permissions", sa.String()),
+    )
+    rewritten = sa.func.replace(roles.c.permissions, before, after)
+    op.execute(roles.update().where(roles.c.built_in, roles.c.name.in_(WHOLE_ROLES)).values(permissions=rewritten))
 
 
 def _of_profiles() -> tuple[sa.Column[object], ...]:
@@ -57,6 +73,7 @@ def _of_applications() -> tuple[sa.Column[object], ...]:
 
 
 def downgrade() -> None:
+    _rewrite_whole_roles("LINKS_MANAGE PROFILES_USE", "LINKS_MANAGE")
     for column in reversed(_of_applications()):
         op.drop_column("applications", column.name)
     op.drop_index(op.f("ix_profiles_token_due"), table_name="profiles")

@@ -13,6 +13,7 @@ from gateway.dialects.hdp.permissions import BY_NUMBER, PERMISSIONS, PermissionN
 
 NUMBERS = get_args(PermissionNumber)
 UNHEARD_OF = {
+    pb.PERMISSION_PROFILES_USE,
     pb.PERMISSION_APPLICATIONS_UPDATE,
     pb.PERMISSION_ROLES_BIND,
     pb.PERMISSION_RULES_VIEW,
@@ -25,7 +26,7 @@ UNHEARD_OF = {
     pb.PERMISSION_JWT_MAPPINGS_VIEW,
     pb.PERMISSION_JWT_MAPPINGS_MANAGE,
 }
-"""What an authorization server does, which HDP is none."""
+"""What an authorization server does, or a broker of tokens: HDP is neither."""
 
 
 def test_the_numbers_are_the_documented_ones() -> None:
