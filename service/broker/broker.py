@@ -167,7 +167,7 @@ class Broker:
 
     async def _claim(self, profile_id: int, take_over: int | None, *, only_due: bool) -> Claim | Held | None:
         return await self._store.write(
-            self._work(lambda work: claims.claim(work, profile_id, take_over=take_over, only_due=only_due))
+            self.as_service(lambda work: claims.claim(work, profile_id, take_over=take_over, only_due=only_due))
         )
 
     async def _token_uri(self, profile_id: int) -> str:
@@ -222,7 +222,7 @@ class Broker:
         pause = max(outcome.retry_after if isinstance(outcome, Unavailable) else 0, _backoff(claimed.failures))
         wait = 0.05
         while True:
-            use_case = self._work(lambda work: claims.settle(work, claimed, outcome, scope, pause))
+            use_case = self.as_service(lambda work: claims.settle(work, claimed, outcome, scope, pause))
             try:
                 return await self._store.write(use_case)
             except StorageUnavailable:
@@ -230,7 +230,7 @@ class Broker:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WRITE_PAUSE)
 
-    def _work(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
+    def as_service(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
         """Returns a rule as a use case of the service itself."""
         now, request_id = self.clock(), uuid.uuid4().hex
         return lambda tx: rule(Work(tx, SERVICE, now, self._keyring, request_id))

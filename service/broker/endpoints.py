@@ -86,6 +86,11 @@ class Endpoints:
         self._monotonic = monotonic
         self._known: dict[str, Endpoint] = {}
 
+    @property
+    def known(self) -> set[str]:
+        """Those that are in use or failing."""
+        return set(self._known)
+
     def is_busy(self, uri: str) -> bool:
         """Whether as many calls of an endpoint are under way as may be."""
         endpoint = self._known.get(uri)
