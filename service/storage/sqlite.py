@@ -198,7 +198,7 @@ class SqliteStore:
         return batch
 
     async def _write_together(self, batch: list[_Write[Any]]) -> None:
-        """Runs the writes of a batch in one transaction, each in a savepoint, and commits once."""
+        """Runs the writes of a batch in one transaction, and commits once."""
         loop = asyncio.get_running_loop()
         try:
             if batch[0].sweeps:
@@ -206,8 +206,7 @@ class SqliteStore:
                 return
             if not self._begin_at_once():
                 await loop.run_in_executor(self._commits, self._begin)
-            for write in batch:
-                self._run(write)
+            self._run_all(batch)
             await loop.run_in_executor(self._commits, self._driver.execute, "COMMIT")
         except sqlite3.Error as error:
             _LOG.error("storage.write_failed", error=str(error), writes=len(batch))
@@ -235,20 +234,40 @@ class SqliteStore:
 
     def _sweep(self, write: _Write[Any]) -> None:
         self._begin()
-        self._run(write)
-        self._driver.execute("COMMIT")
+        self._driver.execute("COMMIT" if self._run(write) else "ROLLBACK")
 
-    def _run(self, write: _Write[Any]) -> None:
-        """Runs one write of a batch. Its own failure undoes it alone; the loss of the transaction is passed on."""
-        self._driver.execute("SAVEPOINT use_case")
+    def _run_all(self, batch: list[_Write[Any]]) -> None:
+        """Runs the writes of a batch; one that fails undoes itself alone.
+
+        To begin and end a savepoint for each would cost as much as a short write, and few fail once they have changed
+        anything. So they run without, and again in savepoints where one left something to undo.
+        """
+        self._driver.execute("SAVEPOINT batch")
+        if all(map(self._run, batch)):
+            return
+        self._driver.execute("ROLLBACK TO batch")
+        for write in batch:
+            self._driver.execute("SAVEPOINT use_case")
+            if not self._run(write):
+                self._driver.execute("ROLLBACK TO use_case")
+            self._driver.execute("RELEASE use_case")
+
+    def _run(self, write: _Write[Any]) -> bool:
+        """Runs one write, whose failure is its caller's; the loss of the transaction is passed on.
+
+        Returns:
+            Whether it has left nothing to undo.
+        """
+        before = self._driver.total_changes
+        write.error = None
         try:
             write.result = write.use_case(self._writer)
         except Exception as error:  # noqa: BLE001 - whatever a use case raises belongs to its caller, who gets it
             if not self._driver.in_transaction:  # a full disk, for example: SQLite has undone the others' writes too
                 raise sqlite3.OperationalError("the transaction was rolled back") from None
             write.error = _translated(error)
-            self._driver.execute("ROLLBACK TO use_case")
-        self._driver.execute("RELEASE use_case")
+            return self._driver.total_changes == before
+        return True
 
 
 def _in_snapshot(connection: Tx, use_case: UseCase[Result]) -> Result:
