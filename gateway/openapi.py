@@ -8,6 +8,7 @@ say that, so whatever generates requests from the document would be answered 412
 from __future__ import annotations
 
 import re
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -59,8 +60,9 @@ HEADERS: Json = {
 }
 
 
-def document(dialects: Sequence[Dialect]) -> bytes:
-    """Returns the document that describes the dialects, as JSON."""
+@cache
+def document(dialects: tuple[Dialect, ...]) -> bytes:
+    """Returns the document that describes the dialects, as JSON; it is made once, however many gateways serve them."""
     schemas = _Schemas(dialects)
     paths: Json = {}
     for dialect in dialects:

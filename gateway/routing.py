@@ -145,7 +145,7 @@ def authorization_header(headers: CIMultiDictProxy[str]) -> str | None:
     return headers.get(hdrs.AUTHORIZATION)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """One vendor's API.
 

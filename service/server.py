@@ -38,7 +38,7 @@ from service.clock import Clock, system_clock
 from service.crypto.credential_cache import CredentialCache
 from service.crypto.keyring import Keyring
 from service.crypto.keyring_file import KeyringError
-from service.crypto.passwords import PasswordHasher
+from service.crypto.passwords import COST, Cost, PasswordHasher
 from service.crypto.shared_checks import SharedChecks
 from service.crypto.signing import TokenSigner
 from service.crypto.tokens import new_api_token
@@ -101,13 +101,15 @@ class FirstStart:
 class Service:
     """One running service: its store, its keys, its servicers behind their interceptors."""
 
-    def __init__(self, settings: Settings, store: Store, keyring: Keyring, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, keyring: Keyring, clock: Clock, *, password_cost: Cost = COST
+    ) -> None:
         """Puts the parts together; nothing runs yet."""
         self.settings = settings
         self.store = store
         self.keyring = keyring
         self.clock = clock
-        self.passwords = PasswordHasher(waiting=settings.password_checks_waiting)
+        self.passwords = PasswordHasher(waiting=settings.password_checks_waiting, cost=password_cost)
         self.health = HealthServicer()
         checks = SharedChecks(self.passwords)
         signer = TokenSigner(keyring)
@@ -308,12 +310,17 @@ def open_store(settings: Settings) -> Store:
     return PostgresStore(settings.database_url, pool_size=settings.postgres_pool_size)
 
 
-def open_service(settings: Settings, clock: Clock = system_clock) -> Service:
+def open_service(settings: Settings, clock: Clock = system_clock, *, password_cost: Cost = COST) -> Service:
     """Returns a service over the settings' store and keyring, which is made if it is missing.
+
+    Args:
+        settings: What it runs with.
+        clock: Tells it the time.
+        password_cost: Of the digests that it makes. No setting: nothing but a test has a reason to change it.
 
     Raises:
         StorageUnavailable: an SQLite file cannot be opened.
         KeyringError: the keyring cannot be read or made.
     """
     keyring = Keyring.open_or_create(settings.keyring_file, clock)
-    return Service(settings, open_store(settings), keyring, clock)
+    return Service(settings, open_store(settings), keyring, clock, password_cost=password_cost)

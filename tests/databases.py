@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from service.clock import system_clock
+from service.crypto.passwords import Cost
 from service.server import open_service
 from service.settings import Settings, load_settings
 from service.storage.migrate import migrate
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 ADMIN_PASSWORD = "correct horse battery staple"
 ADMIN_TOKEN = "test-api-token-of-admin"
+
+CHEAP = Cost(memory_kib=8, passes=1)
+"""The least that argon2id takes: thousands of tests make users and clients, and few are about what a digest costs."""
 
 _NUMBERS = itertools.count(1)
 
@@ -55,7 +59,7 @@ def settings_for(directory: Path, **overrides: Any) -> Settings:
 
 async def _start_once(settings: Settings) -> None:
     await migrate(settings.database_url)
-    service = open_service(settings, system_clock)
+    service = open_service(settings, system_clock, password_cost=CHEAP)
     await service.bootstrap()
     await service.close()
 

@@ -13,13 +13,14 @@ import grpc
 from almoner.v1 import directory_pb2, directory_service_pb2, directory_service_pb2_grpc
 from service.clock import system_clock
 from service.server import Service, open_service
-from tests.databases import ADMIN_PASSWORD, ADMIN_TOKEN
+from tests.databases import ADMIN_PASSWORD, ADMIN_TOKEN, CHEAP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from service.clock import Clock
+    from service.crypto.passwords import Cost
     from service.settings import Settings
     from tests.databases import Template
 
@@ -91,22 +92,23 @@ async def running(
     *,
     over_grpc: bool = False,
     clock: Clock = system_clock,
+    password_cost: Cost = CHEAP,
     **overrides: Any,
 ) -> AsyncIterator[Almoner]:
     """Runs a service on a copy of a database, reached in process or over a real gRPC socket."""
     async with (
         template.copy(directory / "data", **overrides) as settings,
-        running_on(settings, over_grpc=over_grpc, clock=clock) as almoner,
+        running_on(settings, over_grpc=over_grpc, clock=clock, password_cost=password_cost) as almoner,
     ):
         yield almoner
 
 
 @asynccontextmanager
 async def running_on(
-    settings: Settings, *, over_grpc: bool = False, clock: Clock = system_clock
+    settings: Settings, *, over_grpc: bool = False, clock: Clock = system_clock, password_cost: Cost = CHEAP
 ) -> AsyncIterator[Almoner]:
     """Runs a service on the database that the settings name."""
-    service = open_service(settings, clock)
+    service = open_service(settings, clock, password_cost=password_cost)
     await service.background.start()
     try:
         if not over_grpc:

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import argon2
 from argon2.exceptions import VerifyMismatchError
@@ -29,27 +29,38 @@ WORKERS: Final = 2
 _NICENESS: Final = 10
 """Of the workers' threads: a tenth of the event loop's share of a core that both want."""
 
-# OWASP's password storage cheat sheet: the smallest memory it offers with two passes, because each worker needs it.
-_MEMORY_KIB: Final = 19_456
-_PASSES: Final = 2
-_LANES: Final = 1
 _SALT_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
+
+
+class Cost(NamedTuple):
+    """What a digest costs whoever computes it (RFC 9106 section 3.1)."""
+
+    memory_kib: int
+    passes: int
+    lanes: int = 1
+
+
+# OWASP's password storage cheat sheet: the smallest memory it offers with two passes, because each worker needs it.
+COST: Final = Cost(memory_kib=19_456, passes=2)
+"""What digests cost."""
 
 
 class PasswordHasher:
     """Makes and checks password digests on at most WORKERS threads of its own."""
 
-    def __init__(self, *, waiting: int = 64) -> None:
+    def __init__(self, *, waiting: int = 64, cost: Cost = COST) -> None:
         """Starts no thread yet.
 
         Args:
             waiting: How many checks may wait for a thread before further ones are refused.
+            cost: Of the digests that are made; one that is there already says itself what it costs.
         """
+        self._nobodys_digest = _nobodys_digest(cost)
         self._argon2 = argon2.PasswordHasher(
-            time_cost=_PASSES,
-            memory_cost=_MEMORY_KIB,
-            parallelism=_LANES,
+            time_cost=cost.passes,
+            memory_cost=cost.memory_kib,
+            parallelism=cost.lanes,
             hash_len=_DIGEST_BYTES,
             salt_len=_SALT_BYTES,
             type=argon2.Type.ID,
@@ -83,7 +94,7 @@ class PasswordHasher:
         Raises:
             TooManyAttempts: Too many passwords are waiting already.
         """
-        await self.verify(NOBODYS_DIGEST, "")
+        await self.verify(self._nobodys_digest, "")
 
     def close(self) -> None:
         """Lets running checks finish and drops the waiting ones."""
@@ -104,14 +115,15 @@ class PasswordHasher:
         return await asyncio.wrap_future(future)
 
 
-def _phc(salt: bytes, digest: bytes) -> str:
-    parameters = f"$argon2id$v={argon2.low_level.ARGON2_VERSION}$m={_MEMORY_KIB},t={_PASSES},p={_LANES}"
-    encoded = [base64.b64encode(part).decode().rstrip("=") for part in (salt, digest)]
+def _nobodys_digest(cost: Cost) -> str:
+    """Returns what is well formed, so that checking it costs a whole computation, and the digest of no known password."""
+    parameters = f"$argon2id$v={argon2.low_level.ARGON2_VERSION}$m={cost.memory_kib},t={cost.passes},p={cost.lanes}"
+    encoded = [base64.b64encode(bytes(size)).decode().rstrip("=") for size in (_SALT_BYTES, _DIGEST_BYTES)]
     return "$".join([parameters, *encoded])
 
 
-NOBODYS_DIGEST: Final = _phc(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))
-"""Well formed, so that checking it costs a whole computation, and the digest of no known password."""
+NOBODYS_DIGEST: Final = _nobodys_digest(COST)
+"""The digest of no known password."""
 
 
 def _give_way() -> None:

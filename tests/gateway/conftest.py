@@ -20,7 +20,6 @@ from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from google.protobuf.message import Message
 
@@ -64,33 +63,11 @@ class Received(NamedTuple):
 
 
 @dataclass
-class Script(grpc.GenericRpcHandler):
-    """Answers every method with what `replies` has for it: messages one after the other, or a refusal."""
+class Script:
+    """What every method answers in a test: what `replies` has for it, messages one after the other, or a refusal."""
 
     replies: dict[str, Any] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
-
-    @override
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
-        service, _, name = handler_call_details.method.strip("/").partition("/")
-        method = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
-        request_class = message_factory.GetMessageClass(method.input_type)
-        response_class = message_factory.GetMessageClass(method.output_type)
-
-        async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
-            metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-            self.received.append(Received(name, request, metadata))
-            reply: Any = self.replies.get(name, response_class())
-            if isinstance(reply, list):
-                reply = reply.pop(0)
-            if isinstance(reply, Refuse):
-                await context.abort(reply.code, reply.message, reply.trailing_metadata())
-            answered: Message = reply
-            return answered
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer, request_deserializer=request_class.FromString, response_serializer=response_class.SerializeToString
-        )
 
     def methods(self) -> list[str]:
         """Returns the names of the methods called, in order."""
@@ -102,16 +79,52 @@ class Script(grpc.GenericRpcHandler):
         return call
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
+@dataclass
+class Stage(grpc.GenericRpcHandler):
+    """Answers every method as the script of the running test says."""
+
+    script: Script = field(default_factory=Script)
+
+    @override
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        service, _, name = handler_call_details.method.strip("/").partition("/")
+        method = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
+        request_class = message_factory.GetMessageClass(method.input_type)
+        response_class = message_factory.GetMessageClass(method.output_type)
+        script = self.script
+
+        async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+            metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+            script.received.append(Received(name, request, metadata))
+            reply: Any = script.replies.get(name, response_class())
+            if isinstance(reply, list):
+                reply = reply.pop(0)
+            if isinstance(reply, Refuse):
+                await context.abort(reply.code, reply.message, reply.trailing_metadata())
+            answered: Message = reply
+            return answered
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer, request_deserializer=request_class.FromString, response_serializer=response_class.SerializeToString
+        )
+
+
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    return Stage()
 
 
 @pytest.fixture
-async def channel(script: Script, tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    address = f"unix:{tmp_path}/service.sock"
+def script(stage: Stage) -> Script:
+    stage.script = Script()
+    return stage.script
+
+
+@pytest.fixture(scope="session")
+async def channel(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[grpc.aio.Channel]:
+    address = f"unix:{tmp_path_factory.mktemp('stage')}/service.sock"
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((script,))
+    server.add_generic_rpc_handlers((stage,))
     server.add_insecure_port(address)
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
@@ -119,8 +132,14 @@ async def channel(script: Script, tmp_path: Path) -> AsyncIterator[grpc.aio.Chan
     await server.stop(None)
 
 
-@pytest.fixture
-async def client(channel: grpc.aio.Channel) -> AsyncIterator[Client]:
+@pytest.fixture(scope="session")
+async def gateway(channel: grpc.aio.Channel) -> AsyncIterator[Client]:
     app = create_app(channel, settings=GatewaySettings(max_body_bytes=4096))
     async with TestClient(TestServer(app)) as client:
         yield client
+
+
+@pytest.fixture
+def client(gateway: Client, script: Script) -> Client:
+    """A client of the gateway; it has nothing left of what other tests wanted to be answered."""
+    return gateway

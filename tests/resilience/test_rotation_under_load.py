@@ -21,6 +21,7 @@ from almoner.v1 import (
     token_service_pb2_grpc,
 )
 from service.clock import MINUTE, system_clock
+from service.crypto.passwords import COST
 from tests.refusals import read_refusal
 from tests.running import Almoner, running
 
@@ -170,7 +171,7 @@ async def test_no_request_with_a_secret_that_was_valid_at_its_start_is_refused(
     template: Template, tmp_path: Path
 ) -> None:
     watch = Watch()
-    async with running(template, tmp_path, clock=watch) as almoner:
+    async with running(template, tmp_path, clock=watch, password_cost=COST) as almoner:
         clients = [await new_client(almoner, watch, number) for number in range(CLIENTS)]
         places = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(client.live(places) for client in clients))
