@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -134,6 +135,7 @@ def path_parameters(kind: type[T], reason: str) -> Callable[[Parameters], T]:
     return read
 
 
+@cache
 def _integers(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     # msgspec also takes 1e3 and 1.0 for the integers 1000 and 1, which no client means.
     (_,), components = msgspec.json.schema_components([kind])

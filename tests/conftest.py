@@ -57,8 +57,11 @@ async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTem
 
 
 @pytest.fixture(scope="session")
-async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> PostgresTemplate:
-    return await PostgresTemplate.make(postgres_url, tmp_path_factory.mktemp("template"))
+async def postgres_template(
+    postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PostgresTemplate]:
+    async with PostgresTemplate.make(postgres_url, tmp_path_factory.mktemp("template")) as template:
+        yield template
 
 
 @pytest.fixture(params=BACKENDS)

@@ -40,8 +40,8 @@ class Template(Protocol):
         """Makes a copy that lives as long as the context, and gives the settings of a service over it."""
         ...
 
-    def of(self, settings: Settings) -> Template:
-        """Returns a copy, whose service has ended, as a template of its own."""
+    def of(self, settings: Settings) -> AbstractAsyncContextManager[Template]:
+        """Makes a template of a copy whose service has ended."""
         ...
 
 
@@ -77,8 +77,9 @@ class SqliteTemplate:
             shutil.copy(self.directory / name, directory / name)
         yield settings_for(directory, **overrides)
 
-    def of(self, settings: Settings) -> SqliteTemplate:
-        return SqliteTemplate(settings.data_dir)
+    @asynccontextmanager
+    async def of(self, settings: Settings) -> AsyncIterator[SqliteTemplate]:
+        yield SqliteTemplate(settings.data_dir)
 
 
 async def make_sqlite_template(directory: Path, **overrides: Any) -> SqliteTemplate:
@@ -110,7 +111,7 @@ DROP_NEW_TABLES = """
     BEGIN
         FOR made IN
             SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-            EXCEPT SELECT tablename FROM pg_tables WHERE schemaname = 'kept'
+            EXCEPT SELECT tablename FROM pg_tables WHERE schemaname = '{kept}'
         LOOP
             EXECUTE format('DROP TABLE public.%I CASCADE', made);
         END LOOP;
@@ -121,14 +122,16 @@ DROP_NEW_TABLES = """
 
 async def _keep_rows(url: str) -> str:
     """Keeps the rows of all tables in another schema, and returns statements that make them all there is."""
+    # A name for each template: what is a copy of one may be another itself.
+    kept = f"kept_{next(_NUMBERS)}"
     connection = await asyncpg.connect(url)
     try:
         tables = [
             row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         ]
-        await connection.execute("CREATE SCHEMA kept")
+        await connection.execute(f"CREATE SCHEMA {kept}")
         for table in tables:
-            await connection.execute(f"CREATE TABLE kept.{table} AS TABLE public.{table}")
+            await connection.execute(f"CREATE TABLE {kept}.{table} AS TABLE public.{table}")
         sequences = await connection.fetch("SELECT sequencename, last_value FROM pg_sequences")
     finally:
         await connection.close()
@@ -136,11 +139,11 @@ async def _keep_rows(url: str) -> str:
         [
             # Whoever is still connected belongs to a test that is over.
             TERMINATE_OTHERS,
-            DROP_NEW_TABLES,
+            DROP_NEW_TABLES.replace("{kept}", kept),
             # Neither foreign keys nor their order matter where all of them end as they began.
             "SET session_replication_role = replica",
             *(f"DELETE FROM public.{table}" for table in tables),  # noqa: S608 - the names are our own
-            *(f"INSERT INTO public.{table} SELECT * FROM kept.{table}" for table in tables),  # noqa: S608
+            *(f"INSERT INTO public.{table} SELECT * FROM {kept}.{table}" for table in tables),  # noqa: S608
             *(
                 f"SELECT setval('public.{name}', {last or 1}, {'false' if last is None else 'true'})"
                 for name, last in sequences
@@ -159,8 +162,9 @@ class PostgresTemplate:
         server_url: Address of the server's own database.
         name: Name of the database.
         directory: Where the keyring is.
-        restore: Statements that bring a copy back to what it was; empty: copies are used once.
+        restore: Statements that bring a copy back to what it was.
         spare: Names of the copies that nobody uses.
+        keepers: The connection by which a copy is brought back: a new one would have to learn all of the schema first.
     """
 
     server_url: str
@@ -168,16 +172,25 @@ class PostgresTemplate:
     directory: Path
     restore: str = ""
     spare: list[str] = field(default_factory=list)
+    keepers: dict[str, asyncpg.Connection] = field(default_factory=dict)
 
     @classmethod
-    async def make(cls, server_url: str, directory: Path) -> PostgresTemplate:
+    @asynccontextmanager
+    async def make(cls, server_url: str, directory: Path) -> AsyncIterator[PostgresTemplate]:
         """Makes a database in a server and starts a service on it once."""
         await _forgo_safety(server_url)
         template = cls(server_url, f"template_{os.getpid()}", directory)
         await template.run(f"CREATE DATABASE {template.name}")
         await _start_once(settings_for(directory, database_url=template.url_of(template.name)))
-        template.restore = await _keep_rows(template.url_of(template.name))
-        return template
+        async with template._opened():
+            yield template
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        self.restore = await _keep_rows(self.url_of(self.name))
+        yield
+        for name in list(self.keepers):
+            await self._let_go(name)
 
     def url_of(self, name: str) -> str:
         """Returns the address of a database of the server."""
@@ -203,6 +216,7 @@ class PostgresTemplate:
             if await self._restored(name):
                 self.spare.append(name)
             else:
+                await self._let_go(name)
                 await self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _new(self) -> str:
@@ -212,19 +226,24 @@ class PostgresTemplate:
 
     async def _restored(self, name: str) -> bool:
         """Brings a copy back to what it was; returns False where that cannot be, because its tables are not there."""
-        if not self.restore:
-            return False
         try:
-            connection = await asyncpg.connect(self.url_of(name))
-        except asyncpg.PostgresError:
+            if name not in self.keepers:
+                self.keepers[name] = await asyncpg.connect(self.url_of(name))
+            await self.keepers[name].execute(self.restore)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        try:
-            await connection.execute(self.restore)
-        except asyncpg.PostgresError:
-            return False
-        finally:
-            await connection.close()
         return True
 
-    def of(self, settings: Settings) -> PostgresTemplate:
-        return PostgresTemplate(self.server_url, urlsplit(settings.database_url).path[1:], settings.data_dir)
+    async def _let_go(self, name: str) -> None:
+        keeper = self.keepers.pop(name, None)
+        if keeper is not None:
+            await keeper.close()
+
+    @asynccontextmanager
+    async def of(self, settings: Settings) -> AsyncIterator[PostgresTemplate]:
+        name = urlsplit(settings.database_url).path[1:]
+        # PostgreSQL copies no database that somebody is connected to.
+        await self._let_go(name)
+        template = PostgresTemplate(self.server_url, name, settings.data_dir)
+        async with template._opened():
+            yield template

@@ -130,7 +130,7 @@ class Worlds:
             async with running_on(settings) as almoner, gateway_over(almoner) as rest:
                 for step in read(HERE / "worlds" / f"{name}.json"):
                     await take(rest, step, names)
-            self.built[id(template), name] = World(template.of(settings), names)
+            self.built[id(template), name] = World(await self.copies.enter_async_context(template.of(settings)), names)
         return self.built[id(template), name]
 
     @asynccontextmanager

@@ -141,7 +141,7 @@ async def test_migrations_make_the_indexes_of_rows_that_are_there(template: Temp
         await migrate(settings.database_url)
         if settings.sqlite_path is not None:
             check_indexes(settings.sqlite_path)
-        async with running(template.of(settings), tmp_path / "again") as almoner:
+        async with template.of(settings) as migrated, running(migrated, tmp_path / "again") as almoner:
             desk = await open_desk(almoner)
             listed = await desk.page(almoner.as_admin_token, organization_id="-", filter="name:RA_CR OR name:'RA CR'")
             assert [profile.name for profile in listed.profiles] == ["Zebra crossing"]
