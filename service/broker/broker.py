@@ -78,13 +78,14 @@ class Broker:
         self.watch: Watch[int] = Watch(3 * provider_timeout)
         self._flights: dict[tuple[int, str], asyncio.Task[Granted | None]] = {}
 
-    async def refresh(self, profile_id: int, scope: str = "") -> Granted | None:
+    async def refresh(self, profile_id: int, seen: int, scope: str = "") -> Granted | None:
         """Refreshes the tokens of a profile, together with all who want the same. What came is stored.
 
         It goes on when its caller gives up.
 
         Args:
             profile_id: Id of the profile.
+            seen: The fence of the tokens that will not do: who has refreshed them since has done it for all.
             scope: A narrower scope than that of the grant, for a token that is not stored; empty: all of it.
 
         Returns:
@@ -97,7 +98,7 @@ class Broker:
             ProviderUnavailable: it did not answer, or is not to be asked now.
             StorageUnavailable: the database takes no writes; the provider was not asked.
         """
-        return await asyncio.shield(self._flight(profile_id, scope))
+        return await asyncio.shield(self._flight(profile_id, scope, seen=None if scope else seen))
 
     async def refresh_due(self, profile_id: int) -> None:
         """Refreshes a profile that is due, unless its provider has enough to do: then it waits for a little.
@@ -135,12 +136,18 @@ class Broker:
             _LOG.warning("broker.abandoned", refreshes=len(late))
 
     def _flight(
-        self, profile_id: int, scope: str = "", *, take_over: int | None = None, only_due: bool = False
+        self,
+        profile_id: int,
+        scope: str = "",
+        *,
+        seen: int | None = None,
+        take_over: int | None = None,
+        only_due: bool = False,
     ) -> asyncio.Task[Granted | None]:
         key = (profile_id, scope)
         flight = self._flights.get(key)
         if flight is None:
-            work = self._fly(profile_id, scope, take_over=take_over, only_due=only_due)
+            work = self._fly(profile_id, scope, seen=seen, take_over=take_over, only_due=only_due)
             flight = self._flights[key] = asyncio.create_task(work)
             flight.add_done_callback(lambda done: self._landed(key, done))
         return flight
@@ -150,12 +157,14 @@ class Broker:
         if not flight.cancelled():
             flight.exception()  # everybody who waited for it may be gone
 
-    async def _fly(self, profile_id: int, scope: str, *, take_over: int | None, only_due: bool) -> Granted | None:
+    async def _fly(
+        self, profile_id: int, scope: str, *, seen: int | None, take_over: int | None, only_due: bool
+    ) -> Granted | None:
         token_uri = await self._token_uri(profile_id)
         while True:
             async with self._endpoints.slot(token_uri) as endpoint:
                 began = time.monotonic()
-                claimed = await self._claim(profile_id, take_over, only_due=only_due)
+                claimed = await self._claim(profile_id, seen, take_over, only_due=only_due)
                 if isinstance(claimed, Claim):
                     self.watch.forget(profile_id)
                     return await self._exchange(claimed, scope, endpoint, began)
@@ -165,10 +174,13 @@ class Broker:
             if take_over is None and not scope:
                 return None
 
-    async def _claim(self, profile_id: int, take_over: int | None, *, only_due: bool) -> Claim | Held | None:
-        return await self._store.write(
-            self.as_service(lambda work: claims.claim(work, profile_id, take_over=take_over, only_due=only_due))
-        )
+    async def _claim(
+        self, profile_id: int, seen: int | None, take_over: int | None, *, only_due: bool
+    ) -> Claim | Held | None:
+        def rule(work: Work) -> Claim | Held | None:
+            return claims.claim(work, profile_id, seen=seen, take_over=take_over, only_due=only_due)
+
+        return await self._store.write(self.as_service(rule))
 
     async def _token_uri(self, profile_id: int) -> str:
         registration = await self._store.read(lambda tx: registrations.find(tx, self._keyring, profile_id))

@@ -78,12 +78,15 @@ class Settled(NamedTuple):
     error: DomainError | None
 
 
-def claim(work: Work, profile_id: int, *, take_over: int | None = None, only_due: bool = False) -> Claim | Held | None:
+def claim(
+    work: Work, profile_id: int, *, seen: int | None = None, take_over: int | None = None, only_due: bool = False
+) -> Claim | Held | None:
     """Claims a profile.
 
     Args:
         work: The unit of work.
         profile_id: Id of the profile.
+        seen: The fence of the tokens that will not do; None: they are refreshed however good they are.
         take_over: The fence of a claim that was abandoned.
         only_due: Whether a profile that is not due is left alone.
 
@@ -99,6 +102,8 @@ def claim(work: Work, profile_id: int, *, take_over: int | None = None, only_due
         raise not_found(profile_id)
     if only_due and (stored.token_due is None or stored.token_due > work.now):
         return None
+    if stored.token_state == TokenState.OK and (take_over is not None or seen not in (None, stored.fence)):
+        return None  # somebody has refreshed them since
     abandoned = stored.token_state == TokenState.REFRESHING
     if abandoned and stored.fence != take_over:
         return Held(stored.fence)
@@ -133,10 +138,11 @@ def settle(work: Work, claimed: Claim, outcome: Outcome, scope: str, pause: int)
         pause: Microseconds until the next try, if there is one.
 
     Returns:
-        None where nothing was written, because the claim has been lost since, or the profile is gone.
+        None where nothing was written, because the claim has been lost since, or the profile is gone, or this was written
+        before and only the database's answer was lost.
     """
     stored = queries.find(work.tx, claimed.profile_id)
-    if stored is None or stored.fence != claimed.fence:
+    if stored is None or (stored.fence, stored.token_state) != (claimed.fence, TokenState.REFRESHING):
         return None
     match outcome:
         case Granted():

@@ -39,18 +39,14 @@ class TokenMethods(profile_service_pb2_grpc.ProfileServiceServicer):
         stated = request.HasField("minimum_validity")
         validity = from_duration(request.minimum_validity) if stated else DEFAULT_VALIDITY
         wish = Wish(request.id, validity, " ".join(request.scope.split()))
-        first = await self._take(wish, None)
-        if isinstance(first, Token):
-            return _answer(first, refreshed=False)
-        seen = first
-        while True:
-            granted = await self._broker.refresh(wish.profile_id, wish.scope)
+        taken, refreshed = await self._take(wish, None), False
+        while isinstance(taken, Stale):
+            granted = await self._broker.refresh(wish.profile_id, taken.fence, wish.scope)
             if granted is not None and wish.scope:
                 await self._units.write(lambda work: use.reveal_narrowed(work, wish))
                 return _narrowed(granted, wish, self._broker.clock())
-            taken = await self._take(wish, seen)
-            if isinstance(taken, Token):
-                return _answer(taken, refreshed=True)
+            taken, refreshed = await self._take(wish, taken), True
+        return _answer(taken, refreshed=refreshed)
 
     async def _take(self, wish: Wish, seen: Stale | None) -> Token | Stale:
         now = self._broker.clock()

@@ -46,15 +46,13 @@ class Token(NamedTuple):
 
 
 class Stale(NamedTuple):
-    """The stored token will not do, and a refresh can be tried.
+    """The stored token will not do, and a refresh can be tried, or is under way.
 
     Attributes:
-        fence: Fence of the profile.
-        refreshing: Whether a refresh is under way.
+        fence: Fence of the profile when that token was stored: what a refresh brings has a higher one.
     """
 
     fence: int
-    refreshing: bool
 
 
 def take(work: Work, wish: Wish, now: int, seen: Stale | None) -> Token | Stale:
@@ -78,11 +76,11 @@ def take(work: Work, wish: Wish, now: int, seen: Stale | None) -> Token | Stale:
         record(work, stored, refreshed=seen is not None)
         return _token(work, stored)
     if stored.token_state == TokenState.REFRESHING:
-        return Stale(stored.fence, refreshing=True)
+        return Stale(stored.fence - 1)
     if stored.refresh_token is None:
         raise consent_needed(stored.id)
     require_refreshable(stored, now)
-    return Stale(stored.fence, refreshing=False)
+    return Stale(stored.fence)
 
 
 def reveal_narrowed(work: Work, wish: Wish) -> None:
@@ -115,16 +113,12 @@ def _find(work: Work, profile_id: int) -> StoredClient:
 def _will_do(stored: StoredClient, wish: Wish, now: int, seen: Stale | None) -> bool:
     if stored.access_token is None or (wish.scope and set(wish.scope.split()) != set(stored.token_scope.split())):
         return False
-    if seen is not None and stored.token_state == TokenState.OK and _is_newer(stored, seen):
+    if seen is not None and stored.token_state == TokenState.OK and stored.fence > seen.fence:
         return True
     if not stored.token_expires:
         # It has no end, or nobody has said when: then the first refresh tells.
         return stored.refresh_token is None or stored.token_refreshed > 0
     return stored.token_expires - now >= wish.validity
-
-
-def _is_newer(stored: StoredClient, seen: Stale) -> bool:
-    return stored.fence > seen.fence or (seen.refreshing and stored.fence == seen.fence)
 
 
 def _token(work: Work, stored: StoredClient) -> Token:
