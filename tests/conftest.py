@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.broker_faults.provider.process import provider_process
+from tests.broker_faults.window import pytest_terminal_summary  # noqa: F401 - a hook of this module
 from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
 from tests.rest import Rest, gateway_over
 from tests.running import Almoner, running

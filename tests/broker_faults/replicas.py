@@ -8,6 +8,7 @@ takes with it every server that is left.
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -15,7 +16,6 @@ import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from service.settings import Settings
     from tests.broker_faults.sabotage import Blow
@@ -34,52 +34,68 @@ PATIENCE = 30.0
 _EAGER = (("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 20))
 """A server that is not there yet is looked for again soon."""
 
+_IMPORTED = ("uvloop", "service.command.serve_grpc", "service.command.service_half", "tests.broker_faults.sabotage")
+"""Everything that a server imports, and nothing that starts a thread."""
+
 _NUMBERS = itertools.count(1)
 
 
-@dataclass
 class Replica:
     """A server that runs, or ran.
 
     Attributes:
-        nursery: Where it comes from.
-        pid: Its process.
-        directory: Where its socket, its log and its orders are.
+        channel: To it.
     """
 
-    nursery: Nursery
-    pid: int
-    directory: Path
-
-    @property
-    def target(self) -> str:
-        """Where it listens."""
-        return f"unix:{self.directory}/s"
+    def __init__(self, nursery: Nursery, pid: int, directory: Path) -> None:
+        """`directory` is where its socket, its log and its orders are."""
+        self._nursery = nursery
+        self._pid = pid
+        self._directory = directory
+        self._code: int | None = None
+        self.channel = grpc.aio.insecure_channel(f"unix:{directory}/s", _EAGER)
 
     @property
     def log(self) -> str:
         """What it has written to standard output and standard error."""
-        return (self.directory / "log").read_text()
+        return (self._directory / "log").read_text()
 
-    def suffers(self, blows: Mapping[str, Blow]) -> None:
-        """Says what happens to it at which step from now on; nothing else does."""
-        new = self.directory / "orders.new"
+    async def ready(self) -> None:
+        """Waits until it serves."""
+        try:
+            await asyncio.wait_for(self.channel.channel_ready(), PATIENCE)
+        except TimeoutError:
+            raise AssertionError(f"not ready:\n{self.log}") from None
+
+    def suffers(self, **blows: Blow) -> None:
+        """Says what happens to it at which `Step` from now on, and nothing else."""
+        (self._directory / "struck").unlink(missing_ok=True)
+        new = self._directory / "orders.new"
         new.write_text(json.dumps(blows))
-        new.rename(self.directory / "orders")
+        new.rename(self._directory / "orders")
 
-    def kill(self) -> None:
-        """Sends SIGKILL."""
-        os.kill(self.pid, signal.SIGKILL)
+    async def struck(self) -> None:
+        """Waits until a blow has met it."""
+        async with asyncio.timeout(PATIENCE):
+            while not (self._directory / "struck").exists():  # noqa: ASYNC110 - another process makes it
+                await asyncio.sleep(0.005)
 
-    async def stop(self) -> int:
-        """Asks it to finish, and returns its exit code."""
-        os.kill(self.pid, signal.SIGTERM)
-        return await self.end()
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal."""
+        os.kill(self._pid, number)
 
     async def end(self) -> int:
         """Waits for its end, and returns its exit code, which is negative for a signal."""
-        code: int = await self.nursery.order({"wait": self.pid})
-        return code
+        if self._code is None:
+            self._code = await self._nursery.order({"wait": self._pid})
+        return self._code
+
+    async def close(self) -> None:
+        """Kills what is left of it."""
+        if self._code is None:
+            self.signal(signal.SIGKILL)
+            await self.end()
+        await self.channel.close()
 
 
 class Nursery:
@@ -89,25 +105,36 @@ class Nursery:
         self._process = process
         self._one_order = asyncio.Lock()
 
-    async def start(self, settings: Settings, directory: Path, **more: Any) -> Replica:
-        """Starts a server; who calls it waits until it is ready.
+    @asynccontextmanager
+    async def serving(
+        self, settings: Settings, directory: Path, environment: dict[str, str] | None = None, **more: Any
+    ) -> AsyncIterator[Replica]:
+        """Runs a server, which is ready.
 
         Args:
-            settings: Its database, its keyring, and whatever else a test wants.
-            directory: Where its own directory is made: a short path, because the socket's must be.
-            more: `clock`, seconds by which its clock is wrong; `constants`, values by `module.NAME`.
+            settings: Its database and its keyring.
+            directory: Where its own directory is made: a short path, because that of the socket must be.
+            environment: Further variables of its environment.
+            more: `clock`, seconds by which its clock is wrong; `lease`, seconds after which it takes over what others
+                have left in the middle; `constants`, values by `module.NAME`.
         """
         own = directory / str(next(_NUMBERS))
         own.mkdir()
-        environment = {
+        whole = {
             "ALMONER_DATA_DIR": str(settings.data_dir),
             "ALMONER_DATABASE_URL": settings.database_url,
             "ALMONER_GRPC_LISTEN": f"unix:{own}/s",
             "ALMONER_OUTGOING_ALLOW_HTTP": "true",
             "ALMONER_OUTGOING_ALLOW_PRIVATE": "true",
+            **(environment or {}),
         }
-        pid = await self.order({"serve": environment, "directory": str(own), **more})
-        return Replica(self, pid, own)
+        pid = await self.order({"serve": whole, "directory": str(own), **more})
+        replica = Replica(self, pid, own)
+        try:
+            await replica.ready()
+            yield replica
+        finally:
+            await replica.close()
 
     async def order(self, order: dict[str, Any]) -> Any:
         """Gives an order, and returns its answer."""
@@ -133,21 +160,10 @@ async def nursery_process() -> AsyncIterator[Nursery]:
         await process.wait()
 
 
-@asynccontextmanager
-async def channel_to(replica: Replica) -> AsyncIterator[grpc.aio.Channel]:
-    """Opens a channel to a server, once it is ready."""
-    async with grpc.aio.insecure_channel(replica.target, _EAGER) as channel:
-        try:
-            await asyncio.wait_for(channel.channel_ready(), PATIENCE)
-        except TimeoutError:
-            raise AssertionError(f"not ready:\n{replica.log}") from None
-        yield channel
-
-
 def _serve(order: dict[str, Any]) -> None:
     """Becomes a server; never returns."""
     from service.cli import main  # noqa: PLC0415 - not for who starts this process
-    from tests.broker_faults.sabotage import Sabotage, turn_clock  # noqa: PLC0415
+    from tests.broker_faults.sabotage import Sabotage, shorten_leases, turn_clock  # noqa: PLC0415
 
     log = os.open(f"{order['directory']}/log", os.O_WRONLY | os.O_CREAT, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -157,6 +173,8 @@ def _serve(order: dict[str, Any]) -> None:
     os.environ.update(order["serve"])
     Sabotage(Path(order["directory"], "orders")).install()
     turn_clock(order.get("clock", 0))
+    if "lease" in order:
+        shorten_leases(order["lease"])
     for path, value in order.get("constants", {}).items():
         module, _, name = path.rpartition(".")
         assert name in vars(import_module(module)), path
@@ -170,9 +188,10 @@ def _serve(order: dict[str, Any]) -> None:
 
 
 def _obey() -> None:
-    # Everything that a server imports, and nothing that starts a thread.
-    for module in ("service.command.serve_grpc", "service.command.service_half", "tests.broker_faults.sabotage"):
+    for module in _IMPORTED:
         import_module(module)
+    # What the garbage collector looks at is copied for the server that does so.
+    gc.freeze()
     children: set[int] = set()
     for line in sys.stdin:
         order = json.loads(line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strikes a server at a step of the broker's protocol: kills it as kill -9 would, or refuses the write.
+"""Strikes a server at a step of the broker's protocol: kills it, has it stand still, or refuses its write.
 
 The steps are seen from outside: in what a transaction does to the state of a profile's tokens, and in the requests that
 leave for a token endpoint. So nothing in the service knows of this, and nothing here knows how the service is built.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from service.errors import StorageUnavailable
+from service.leases import Watch
 from service.outgoing import Outgoing
 from service.profiles.tables import ProfileRow, TokenState
 from service.storage.postgresql import PostgresStore
@@ -54,6 +55,8 @@ class Blow(StrEnum):
     """The process is gone, as kill -9 would have it."""
     REFUSE = "refuse"
     """The database says no: before a commit nothing is written, after it only the answer of the database is lost."""
+    STALL = "stall"
+    """The process stands still until a test sends SIGCONT."""
 
 
 class Sabotage:
@@ -106,10 +109,12 @@ class Sabotage:
 
     def _reach(self, step: str) -> None:
         blow = self._read().get(step)
-        if blow == Blow.KILL:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if blow is None:
+            return
+        self._orders.with_name("struck").touch()
         if blow == Blow.REFUSE:
             raise StorageUnavailable
+        os.kill(os.getpid(), signal.SIGKILL if blow == Blow.KILL else signal.SIGSTOP)
 
     def _read(self) -> dict[str, str]:
         try:
@@ -147,3 +152,10 @@ def turn_clock(seconds: int) -> None:
     clock: Any = time
     clock.time_ns = lambda: now() + seconds * 1_000_000_000
     clock.time = lambda: clock.time_ns() / 1_000_000_000
+
+
+def shorten_leases(seconds: float) -> None:
+    """Lets this process take over what others have left in the middle after so many seconds."""
+    watch: Any = Watch
+    initialize = watch.__init__
+    watch.__init__ = lambda self, _lease: initialize(self, seconds)
