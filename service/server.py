@@ -248,7 +248,7 @@ class Service:
         """Ends what runs, after the calls have ended."""
         self.end_streams()
         await self.background.stop()
-        await self.broker.finish(self.settings.shutdown_grace)
+        await self.broker.finish()
         await self._issuers.close()
         await self._outgoing.close()
         self.passwords.close()

@@ -66,6 +66,13 @@ def running(directory: Path) -> Iterator[Mapping[str, Load]]:
 
 
 @contextmanager
+def provider(lifetime: int) -> Iterator[str]:
+    """Starts a provider whose access tokens are good for so many seconds, and gives its address."""
+    with _server("provider", free_port(), str(lifetime)) as address:
+        yield address
+
+
+@contextmanager
 def _server(module: str, port: int, *arguments: str) -> Iterator[str]:
     """Runs a module of this package on a port and gives HOST:PORT once it is ready."""
     command = [sys.executable, "-m", f"benchmarks.ceilings.{module}", str(port), *arguments]

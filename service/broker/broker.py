@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 import uuid
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import structlog
 from prometheus_client import Counter
@@ -49,6 +49,9 @@ LONGEST_LOOK: Final = 0.5
 LONGEST_WRITE_PAUSE: Final = 5.0
 """Seconds between two tries to store what a provider has answered."""
 
+LAST_WRITES: Final = 2.0
+"""Seconds that storing the last answers may take at the end."""
+
 _LOG = structlog.get_logger(__name__)
 _REFRESHES = Counter("almoner_refreshes_total", "Refreshes of tokens at providers.", ("outcome",))
 
@@ -77,6 +80,7 @@ class Broker:
         # A holder calls within one time-out of its claim, or not at all, and the call takes another.
         self.watch: Watch[int] = Watch(3 * provider_timeout)
         self._flights: dict[tuple[int, str], asyncio.Task[Granted | None]] = {}
+        self._calling: set[asyncio.Task[Granted | None]] = set()
 
     async def refresh(self, profile_id: int, seen: int, scope: str = "") -> Granted | None:
         """Refreshes the tokens of a profile, together with all who want the same. What came is stored.
@@ -123,12 +127,13 @@ class Broker:
         """
         await asyncio.shield(self._flight(profile_id, take_over=fence))
 
-    async def finish(self, seconds: float) -> None:
-        """Waits for what is under way, and gives up what then still is: others will find it abandoned."""
-        flights = list(self._flights.values())
-        if not flights:
+    async def finish(self) -> None:
+        """Lets the calls of providers end whose answers would be lost otherwise, and gives everything else up."""
+        for flight in set(self._flights.values()) - self._calling:
+            flight.cancel()
+        if not self._calling:
             return
-        _, late = await asyncio.wait(flights, timeout=seconds)
+        _, late = await asyncio.wait(set(self._calling), timeout=self._timeout + LAST_WRITES)
         for flight in late:
             flight.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -204,10 +209,15 @@ class Broker:
 
     async def _exchange(self, claimed: Claim, scope: str, endpoint: Endpoint, began: float) -> Granted | None:
         """Calls the provider, and stores what it answers before anybody learns of it."""
-        outcome = await self._call(claimed, scope, began)
-        endpoint.report(outcome)
+        flight = cast("asyncio.Task[Granted | None]", asyncio.current_task())
+        self._calling.add(flight)
+        try:
+            outcome = await self._call(claimed, scope, began)
+            endpoint.report(outcome)
+            settled = await self._settle(claimed, outcome, scope)
+        finally:
+            self._calling.discard(flight)
         _REFRESHES.labels(type(outcome).__name__.lower()).inc()
-        settled = await self._settle(claimed, outcome, scope)
         if settled is None:
             _LOG.warning("broker.claim_lost", profile=claimed.profile_id, fence=claimed.fence)
             return None

@@ -30,6 +30,7 @@ _METAVARS: Final = {
     "grpc_tls_listen": "HOST:PORT",
     "rpc_timeout": "SECONDS",
     "shutdown_grace": "SECONDS",
+    "provider_timeout": "SECONDS",
     "drain": "SECONDS",
     "workers": "N",
     "password_checks_waiting": "N",

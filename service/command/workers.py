@@ -37,7 +37,7 @@ STEADY: Final = 60.0
 """Seconds after which a worker that dies has died of something new."""
 
 LAST_STEPS: Final = 10.0
-"""Seconds beyond drain and grace that a worker may take to end."""
+"""Seconds beyond drain, grace and what a provider may take that a worker may need to end."""
 
 
 async def supervise(settings: Settings, plan: Plan, asked: asyncio.Event) -> int:
@@ -79,7 +79,7 @@ class _Worker:
         self._index = index
         # -P: a directory `service` where the command was typed is none of ours.
         self._command = (sys.executable, "-P", "-m", "service.cli", *sys.argv[1:], *flags)
-        self._patience = settings.drain + settings.shutdown_grace + LAST_STEPS
+        self._patience = settings.drain + settings.shutdown_grace + settings.provider_timeout + LAST_STEPS
         self._asked = asked
 
     @property

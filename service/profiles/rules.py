@@ -21,6 +21,7 @@ from service.errors import FailedPrecondition, InvalidField, NotFound, Reason, V
 from service.etags import require_etag
 from service.listing.listing import PageContext
 from service.profiles import links, queries, tokens
+from service.profiles.tables import TokenState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -415,11 +416,12 @@ def _token_columns(
         _check_expiry(expires, has_access_token=present.access)
     columns: dict[str, object] = {"token_expires": expires}
     if "access_token" in changed:
-        columns |= {"token_scope": "", "token_type": ""}
-    if changed - {"verification_token"} or _has_other_client(before, after):
+        columns |= {"token_scope": "", "token_type": "", "token_refreshed": 0}
+    if "refresh_token" in changed:
         columns |= tokens.set_by_hand(present, before.fence)
-        columns["spent_refresh_digest"] = None
-    if "fence" in columns or after.keep_fresh != before.keep_fresh or expires != before.token_expires:
+    elif _deserves_another_try(before, after, changed) or ("access_token" in changed and not present.refresh):
+        columns |= tokens.tried_anew(present)
+    if "token_state" in columns or after.keep_fresh != before.keep_fresh or expires != before.token_expires:
         columns["token_due"] = _due(work, before.id, after, present, expires)
     return columns
 
@@ -433,11 +435,17 @@ def _changed_secrets(keyring: Keyring, before: StoredProfile, draft: Draft, memb
     )
 
 
-def _has_other_client(before: StoredProfile, after: Draft) -> bool:
-    """Whether another client presents the tokens than before."""
-    return after.application_number != before.application_number or (
-        not after.application_number and after.client_id != before.client_id
+def _deserves_another_try(before: StoredProfile, after: Draft, changed: frozenset[str]) -> bool:
+    """Whether the provider may take the refresh token now, because another client presents it than before.
+
+    A refresh that is under way goes on: what it brings is worth more than a token that it may have spent.
+    """
+    has_other_client = (
+        after.application_number != before.application_number
+        or "client_secret" in changed
+        or (not after.application_number and after.client_id != before.client_id)
     )
+    return has_other_client and before.token_state in (TokenState.FAILING, TokenState.NEEDS_CONSENT)
 
 
 def _due(work: Work, profile_id: int, draft: Draft, present: tokens.Present, expires: int) -> int | None:

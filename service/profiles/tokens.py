@@ -35,18 +35,16 @@ def state_of(present: Present) -> TokenState:
 
 
 def set_by_hand(present: Present, fence: int) -> dict[str, object]:
-    """Returns the columns of a profile whose tokens, or whose OAuth client, somebody has set.
+    """Returns the columns of a profile whose refresh token somebody has set.
 
-    What was known of those before counts no longer, and whoever is refreshing them has lost their claim.
+    What was known of the one before counts no longer, and whoever is refreshing with it has lost their claim.
     """
-    return {
-        "token_state": state_of(present).value,
-        "token_next_try": 0,
-        "token_failures": 0,
-        "token_failure": "",
-        "doubtful": False,
-        "fence": fence + 1,
-    }
+    return {**tried_anew(present), "doubtful": False, "fence": fence + 1, "spent_refresh_digest": None}
+
+
+def tried_anew(present: Present) -> dict[str, object]:
+    """Returns the columns of a profile whose last failure counts no longer."""
+    return {"token_state": state_of(present).value, "token_next_try": 0, "token_failures": 0, "token_failure": ""}
 
 
 def due_time(profile_id: int, now: int, expires: int) -> int:

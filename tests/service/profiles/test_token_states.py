@@ -51,31 +51,47 @@ async def test_a_profile_without_tokens_needs_consent(
     assert (await desk.create(own(**members))).token_status.state == state
 
 
-@pytest.mark.parametrize("member", ["access_token", "refresh_token"])
-async def test_new_tokens_end_what_was_known_of_the_old_ones(desk: Desk, member: str) -> None:
+async def test_a_new_refresh_token_ends_what_was_known_of_the_old_one(desk: Desk) -> None:
     made = await desk.create(own(**WHOLE))
     await desk.put(made, **FOUND_BROKEN)
     fence = (await desk.row(made)).fence
-    after = await desk.update(changed_to(made, **{member: "new"}))
+    after = await desk.update(changed_to(made, refresh_token="new"))
     assert (after.token_status.state, after.token_status.failure) == (OK, "")
-    after_row = await desk.row(made)
-    assert (after_row.doubtful, after_row.token_next_try, after_row.fence) == (False, 0, fence + 1)
-
-
-async def test_tokens_that_are_set_to_what_they_are_leave_the_claim_alone(desk: Desk) -> None:
-    made = await desk.create(own(**WHOLE))
-    await desk.put(made, **FOUND_BROKEN)
-    fence = (await desk.row(made)).fence
-    await desk.update(Profile(id=made.id, name="Other", description="d", **WHOLE))
     row = await desk.row(made)
-    assert (row.fence, row.token_state, row.doubtful) == (fence, TokenState.IN_DOUBT.value, True)
+    assert (row.doubtful, row.token_next_try, row.fence) == (False, 0, fence + 1)
 
 
-async def test_another_client_ends_what_was_known(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"name": "Other", "description": "d", **WHOLE},
+        {"access_token": "new"},
+        {"client": Credentials(client_secret="new")},
+        {"client": Credentials(client_id="new")},
+    ],
+    ids=["the same", "access token", "secret", "client"],
+)
+async def test_whatever_else_is_set_leaves_a_claim_and_a_doubt_alone(desk: Desk, members: dict[str, Any]) -> None:
     made = await desk.create(own(**WHOLE))
-    await desk.put(made, **FOUND_BROKEN)
-    after = await desk.update(Profile(id=made.id, client=Credentials(client_secret="mended")))
-    assert after.token_status.state == OK
+    for state in (TokenState.IN_DOUBT, TokenState.REFRESHING):
+        await desk.put(made, **{**FOUND_BROKEN, "token_state": state.value})
+        fence = (await desk.row(made)).fence
+        await desk.update(changed_to(made, **members))
+        row = await desk.row(made)
+        assert (row.fence, row.token_state, row.doubtful) == (fence, state.value, True)
+
+
+@pytest.mark.parametrize("state", [TokenState.FAILING, TokenState.NEEDS_CONSENT])
+async def test_another_client_is_another_try(desk: Desk, state: TokenState) -> None:
+    made = await desk.create(own(**WHOLE))
+    await desk.put(made, token_state=state.value, token_failure="invalid_client", token_failures=1)
+    after = await desk.update(changed_to(made, client=Credentials(client_secret="mended")))
+    assert (after.token_status.state, after.token_status.failure) == (OK, "")
+
+
+async def test_an_access_token_alone_is_all_that_is_needed_for_now(desk: Desk) -> None:
+    made = await desk.create(own())
+    assert (await desk.update(changed_to(made, access_token="a"))).token_status.state == OK
 
 
 async def test_tokens_that_are_emptied_need_consent(desk: Desk) -> None:
