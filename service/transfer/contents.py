@@ -16,13 +16,14 @@ from service.audit.tables import AuditEventRow, AuditSealRow
 from service.changes.tables import ProfileChangeRow
 from service.crypto.passwords import NOBODYS_DIGEST
 from service.directory.tables import OrganizationRow
+from service.profiles.tables import TokenState
 from service.schema import METADATA
 from service.storage.facts import FactRow
 from service.storage.tables import table_of
 from service.webhooks.tables import WebhookDeliveryRow, WebhookDispatchRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Column, ColumnElement, Select, Table
 
@@ -34,8 +35,14 @@ NEVER: Final = frozenset(
 AUDIT: Final = frozenset({table_of(AuditEventRow), table_of(AuditSealRow)})
 """What was done in the house; not needed to run it."""
 
-STAND_INS: Final = {"users.password_digest": "", "application_secrets.digest": NOBODYS_DIGEST}
-"""What stands for secrets that are left out of texts. A client application without its secrets would be a public one."""
+STAND_INS: Final[Mapping[str, str | int]] = {
+    "users.password_digest": "",
+    # A client application without its secrets would be a public one.
+    "application_secrets.digest": NOBODYS_DIGEST,
+    # A profile without its tokens is good for nothing until somebody consents again.
+    "profiles.token_state": TokenState.NEEDS_CONSENT.value,
+}
+"""What stands for secrets that are left out and cannot be NULL, and for what would not be true without them."""
 
 _ORGANIZATIONS: Final = table_of(OrganizationRow)
 
@@ -95,10 +102,10 @@ def parts(choice: Choice) -> Iterator[Part]:
 
 def _taken(column: Column[Any], secrets: Secrets) -> ColumnElement[Any]:
     """Returns what is read in place of a column: secrets that are left out are not even read."""
-    if secrets is Secrets.SEALED or not is_secret(column):
+    stand_in = STAND_INS.get(str(column))
+    if secrets is Secrets.SEALED or not (is_secret(column) or stand_in is not None):
         return column
-    stand_in = null() if column.nullable else literal(STAND_INS[str(column)])
-    return stand_in.label(column.name)
+    return (null() if stand_in is None else literal(stand_in)).label(column.name)
 
 
 def _is_nothing_without_secrets(table: Table) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from service.clock import system_clock
 from service.crypto.keyring import Keyring
+from service.profiles.tables import TokenState
 from service.storage.migrate import HEAD
 from tests.command.processes import Almoner, basic
 from tests.command.transfers import empty_postgresql, house, killed_import, moved, settings_of
@@ -357,6 +358,7 @@ async def test_without_secrets_another_house_starts_with_a_keyring_of_its_own(
     assert [each["name"] for each in after["profiles"]] == [each["name"] for each in before["profiles"]]
     for name in ("client_secret", "access_token", "refresh_token", "verification_token"):
         assert {each[name] for each in after["profiles"]} == {None}
+    assert {each["token_state"] for each in after["profiles"]} == {TokenState.NEEDS_CONSENT}
     gone = {"api_tokens", "grants", "used_refresh_tokens", "device_authorizations", "request_replies", "webhooks"}
     assert {name for name, rows in after.items() if not rows and before[name]} == gone | {"audit_seals"}
 
