@@ -21,6 +21,7 @@ from multidict import CIMultiDict, istr
 
 from almoner.v1.directory_service_pb2 import WhoAmIRequest
 from gateway import decoding
+from gateway.answer import Answer
 from gateway.call import REQUIRED_PERMISSIONS, Call, Metadata, Reply, Services
 from gateway.failures import Failure, Violation, from_rpc, invalid, unexpected
 from gateway.routing import Dialect, Refused, Route
@@ -134,7 +135,7 @@ class Endpoint:
         try:
             reply = await self._reply(request, request_id)
             body = None if reply.body is None else self._encode(reply.body)
-            response = web.Response(status=self._status, body=body, headers=self._headers)
+            response = Answer(status=self._status, body=body, headers=self._headers)
             for name in self._request_id_headers:
                 response.headers[name] = request_id
             if reply.etag:

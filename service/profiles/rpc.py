@@ -13,7 +13,7 @@ from almoner.v1 import profile_pb2, profile_service_pb2, profile_service_pb2_grp
 from service.etags import etag_of
 from service.profiles import links, rules
 from service.profiles.links import LinkDraft
-from service.profiles.rules import Draft, Tokens, Which
+from service.profiles.rules import Draft, Which
 from service.rpc.masks import members_of
 from service.rpc.times import from_timestamp, set_timestamp, to_timestamp
 
@@ -50,8 +50,9 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
         draft = _draft(request.profile)
 
         def rule(work: Work) -> profile_service_pb2.CreateProfileResponse:
-            profile = _answer(work, rules.create(work, draft), request.view)
-            return profile_service_pb2.CreateProfileResponse(profile=profile)
+            response = profile_service_pb2.CreateProfileResponse()
+            _answer(response.profile, work, rules.create(work, draft), request.view)
+            return response
 
         return await self._units.write_once(request, profile_service_pb2.CreateProfileResponse, rule)
 
@@ -62,17 +63,23 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
         # A read that reveals is recorded, and so it is a write.
         run = self._units.write if request.view == profile_pb2.PROFILE_VIEW_TOKENS else self._units.read
         which = Which(request.id, request.application_providers)
-        profile = await run(lambda work: _answer(work, rules.get(work, which), request.view))
-        return profile_service_pb2.GetProfileResponse(profile=profile)
+
+        def rule(work: Work) -> profile_service_pb2.GetProfileResponse:
+            response = profile_service_pb2.GetProfileResponse()
+            _answer(response.profile, work, rules.get(work, which), request.view)
+            return response
+
+        return await run(rule)
 
     @override
     async def ListProfiles(
         self, request: profile_service_pb2.ListProfilesRequest, context: Context
     ) -> profile_service_pb2.ListProfilesResponse:
         page = await self._units.page(request, lambda work, query: rules.page(work, request.organization_id, query))
-        return profile_service_pb2.ListProfilesResponse(
-            profiles=[_profile(row) for row in page.rows], next_page_token=page.next_page_token
-        )
+        response = profile_service_pb2.ListProfilesResponse(next_page_token=page.next_page_token)
+        for row in page.rows:
+            _fill(response.profiles.add(), row)
+        return response
 
     @override
     async def UpdateProfile(
@@ -81,10 +88,14 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
         draft = _draft(request.profile)
         members = members_of(request.update_mask, request.profile, _PROFILE_PATHS)
         which = Which(request.profile.id, request.application_providers)
-        profile = await self._units.write(
-            lambda work: _answer(work, rules.update(work, which, draft, members, request.etag), request.view)
-        )
-        return profile_service_pb2.UpdateProfileResponse(profile=profile)
+
+        def rule(work: Work) -> profile_service_pb2.UpdateProfileResponse:
+            response = profile_service_pb2.UpdateProfileResponse()
+            profile = rules.update(work, which, draft, members, request.etag)
+            _answer(response.profile, work, profile, request.view)
+            return response
+
+        return await self._units.write(rule)
 
     @override
     async def DeleteProfile(
@@ -154,31 +165,31 @@ def _draft(profile: profile_pb2.Profile) -> Draft:
     )
 
 
-def _answer(work: Work, profile: StoredProfile, view: profile_pb2.ProfileView.ValueType) -> profile_pb2.Profile:
-    """Returns the message of a profile, with its tokens if that is the view."""
-    if view != profile_pb2.PROFILE_VIEW_TOKENS:
-        return _profile(profile)
-    return _profile(profile, rules.reveal(work, profile))
+def _answer(
+    message: profile_pb2.Profile, work: Work, profile: StoredProfile, view: profile_pb2.ProfileView.ValueType
+) -> None:
+    """Makes a message a profile, with its tokens if that is the view."""
+    _fill(message, profile)
+    if view == profile_pb2.PROFILE_VIEW_TOKENS:
+        message.access_token, message.refresh_token = rules.reveal(work, profile)
 
 
-def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb2.Profile:
-    message = profile_pb2.Profile(
-        id=profile.id,
-        organization_id=profile.organization_id,
-        organization_number=profile.organization,
-        owner_id=profile.owner_id,
-        creator_id=profile.creator_id,
-        name=profile.name,
-        description=profile.description,
-        provider=profile.provider,
-        client_id=profile.client_id,
-        authorize_uri=profile.authorize_uri,
-        token_uri=profile.token_uri,
-        scope=profile.scope,
-        etag=etag_of(profile.revision),
-        keep_fresh=profile.keep_fresh,
-    )
-    # In place, because messages that are handed to a constructor are copied, which takes as long as all the rest.
+def _fill(message: profile_pb2.Profile, profile: StoredProfile) -> None:
+    """Makes a message a profile. In place: what is handed to a constructor is copied, which takes as long again."""
+    message.id = profile.id
+    message.organization_id = profile.organization_id
+    message.organization_number = profile.organization
+    message.owner_id = profile.owner_id
+    message.creator_id = profile.creator_id
+    message.name = profile.name
+    message.description = profile.description
+    message.provider = profile.provider
+    message.client_id = profile.client_id
+    message.authorize_uri = profile.authorize_uri
+    message.token_uri = profile.token_uri
+    message.scope = profile.scope
+    message.etag = etag_of(profile.revision)
+    message.keep_fresh = profile.keep_fresh
     stored, counts = message.stored, message.link_counts
     stored.client_secret = profile.client_secret is not None
     stored.access_token = profile.access_token is not None
@@ -194,9 +205,6 @@ def _profile(profile: StoredProfile, tokens: Tokens | None = None) -> profile_pb
         message.application_number = profile.application_number
     else:
         message.client.client_id = profile.client_id
-    if tokens is not None:
-        message.access_token, message.refresh_token = tokens
-    return message
 
 
 def _set_token_status(message: profile_pb2.Profile, profile: StoredProfile) -> None:
