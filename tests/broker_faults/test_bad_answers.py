@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service import background
+from service.broker import token_endpoint
 from service.clock import HOUR, SECOND
 from tests.broker_faults.held import hold_of, outcome
 from tests.broker_faults.provider import faults
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from tests.databases import Template
     from tests.running import Almoner
 
-SHORT = 0.2
+SHORT = 0.3
 """Seconds that a provider gets that is not going to answer."""
+
+refresh = token_endpoint.refresh
 
 REFUSED = {
     "429": faults.TOO_MANY_REQUESTS,
@@ -89,6 +92,11 @@ async def almoner(
             yield service
 
 
+async def refresh_without_patience(*arguments: Any, seconds: float) -> Any:
+    """Gives a provider that is not going to answer less time than `seconds`."""
+    return await refresh(*arguments, seconds=min(seconds, SHORT))
+
+
 @dataclass
 class Trial:
     """A profile, the client at the provider whose grant it holds, and the time.
@@ -107,7 +115,7 @@ class Trial:
         await self.client.meets(fault)
         with pytest.MonkeyPatch.context() as patch:
             if fault.answer is faults.Answer.HANGING:
-                patch.setattr(self.almoner.service.broker, "_timeout", SHORT)
+                patch.setattr(token_endpoint, "refresh", refresh_without_patience)
             return await outcome(self.held.token())
 
     async def works(self) -> bool:

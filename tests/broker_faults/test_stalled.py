@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.broker_faults.held import hold_of, outcome
 from tests.broker_faults.sabotage import Blow, Step
@@ -15,33 +14,36 @@ from tests.broker_faults.sabotage import Blow, Step
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.broker_faults.held import Held
     from tests.broker_faults.house import House
     from tests.broker_faults.provider.process import Provider
     from tests.broker_faults.replicas import Replica
     from tests.broker_faults.window import Window
 
 
-@pytest.fixture(scope="module")
-async def stalling(house: House) -> AsyncIterator[Replica]:
-    """The server that stands still; it gives a provider less time than others give it."""
-    async with house.serving(environment={"ALMONER_PROVIDER_TIMEOUT": "0.05"}) as replica:
-        yield replica
+@asynccontextmanager
+async def standing_still(server: Replica, held: Held, step: Step) -> AsyncIterator[asyncio.Task[str]]:
+    """Has a server refresh and stand still at a step; it goes on behind the block."""
+    server.suffers(**{step: Blow.STALL})
+    call = asyncio.create_task(outcome(held.at(server.channel).token()))
+    await server.struck()
+    yield call
+    server.suffers()
+    server.signal(signal.SIGCONT)
 
 
 async def test_who_stood_still_before_the_call_does_not_make_it(
-    provider: Provider, stalling: Replica, survivor: Replica, window: Window
+    provider: Provider, house: House, survivor: Replica, window: Window
 ) -> None:
     client = await provider.client()
     held = await hold_of(survivor.channel, client)
 
-    stalling.suffers(**{Step.INTENT_COMMITTED: Blow.STALL})
-    call = asyncio.create_task(outcome(held.at(stalling.channel).token()))
-    await stalling.struck()
-    token = await outcome(held.token())
-    stalling.suffers()
-    stalling.signal(signal.SIGCONT)
+    # It stands still for longer than it would give the provider.
+    async with house.serving(environment={"ALMONER_PROVIDER_TIMEOUT": "0.05"}) as server:
+        async with standing_still(server, held, Step.INTENT_COMMITTED) as call:
+            token = await outcome(held.token())
+        assert await call == token
 
-    assert await call == token
     assert await provider.admits(token)
     report = await client.report()
     assert len(report.requests) == 1
@@ -49,20 +51,17 @@ async def test_who_stood_still_before_the_call_does_not_make_it(
 
 
 async def test_who_stood_still_after_the_answer_does_not_overwrite_what_the_other_has_found(
-    provider: Provider, stalling: Replica, survivor: Replica, window: Window
+    provider: Provider, house: House, survivor: Replica, window: Window
 ) -> None:
     client = await provider.client()
     held = await hold_of(survivor.channel, client)
 
-    stalling.suffers(**{Step.ANSWER: Blow.STALL})
-    call = asyncio.create_task(outcome(held.at(stalling.channel).token()))
-    await stalling.struck()
-    assert await outcome(held.token()) == "FAILED_PRECONDITION"
-    found = await held.profile()
-    stalling.suffers()
-    stalling.signal(signal.SIGCONT)
+    async with house.serving() as server:
+        async with standing_still(server, held, Step.ANSWER) as call:
+            assert await outcome(held.token()) == "FAILED_PRECONDITION"
+            found = await held.profile()
+        assert await call == "FAILED_PRECONDITION"
 
-    assert await call == "FAILED_PRECONDITION"
     assert await held.profile() == found
     assert await held.state() == "NEEDS_CONSENT"
     report = await client.report()
