@@ -126,6 +126,7 @@ class Service:
             allow_http=settings.outgoing_allow_http, allow_private=settings.outgoing_allow_private
         )
         self._issuers = IssuerKeys(self._outgoing, clock)
+        self.feed = ChangeFeed(store)
         time_of_all = DatabaseClock(store, clock)
         self.broker = Broker(
             store=store,
@@ -133,6 +134,7 @@ class Service:
             clock=time_of_all,
             outgoing=self._outgoing,
             provider_timeout=settings.provider_timeout,
+            wrote=self.feed.wake,
         )
         authentication = interceptors.AuthenticationInterceptor(authenticator)
         self.interceptors = (
@@ -142,7 +144,6 @@ class Service:
             authentication,
             interceptors.ValidationInterceptor(),
         )
-        self.feed = ChangeFeed(store)
         self._units = Units(store, keyring, clock, wrote=self.feed.wake)
         uses = SecretUses(store)
         clients = ClientAuthenticator(

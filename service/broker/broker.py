@@ -60,7 +60,14 @@ class Broker:
     """The broker of one process."""
 
     def __init__(
-        self, *, store: Store, keyring: Keyring, clock: Clock, outgoing: Outgoing, provider_timeout: float
+        self,
+        *,
+        store: Store,
+        keyring: Keyring,
+        clock: Clock,
+        outgoing: Outgoing,
+        provider_timeout: float,
+        wrote: Callable[[], None],
     ) -> None:
         """Nothing is under way yet.
 
@@ -70,7 +77,9 @@ class Broker:
             clock: The time that all processes agree on.
             outgoing: Makes the requests.
             provider_timeout: Seconds that a provider may take to answer.
+            wrote: Is told of every refresh whose end is stored.
         """
+        self._wrote = wrote
         self._store = store
         self._keyring = keyring
         self.clock = clock
@@ -218,6 +227,7 @@ class Broker:
         finally:
             self._calling.discard(flight)
         _REFRESHES.labels(type(outcome).__name__.lower()).inc()
+        self._wrote()
         if settled is None:
             _LOG.warning("broker.claim_lost", profile=claimed.profile_id, fence=claimed.fence)
             return None
