@@ -24,6 +24,7 @@ from gateway.dialects.venafi.activation.pages import Asked, Filled
 from gateway.dialects.venafi.logins import username_of
 from gateway.endpoint import AUTHORIZATION
 from gateway.failures import Failure, from_rpc
+from gateway.pages import told
 
 if TYPE_CHECKING:
     from gateway.dialects.venafi.activation.bodies import ActivationBody, ByCode
@@ -66,7 +67,7 @@ async def _answer(call: Call[None, None, ActivationBody]) -> Reply:
     approve = call.body.decision == "allow"
     message = DecideDeviceAuthorizationRequest(user_code=call.body.user_code, approve=approve)
     await call.send(call.services.tokens.DecideDeviceAuthorization, message)
-    return Reply(pages.told(*(ALLOWED if approve else REFUSED)))
+    return Reply(told(*(ALLOWED if approve else REFUSED)))
 
 
 async def _look(call: Call[None, None, ActivationBody]) -> Reply:
