@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.audit import rules as audit
 from service.changes import rules as changes
 from service.clock import HOUR
+from service.consent import rules as consent
 from service.crypto.keyring_file import KeyringError
 from service.errors import StorageUnavailable
 from service.grants import housekeeping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from service.broker.refresher import Refresher
     from service.changes.feed import ChangeFeed
     from service.clock import Clock
+    from service.consent.revoker import Revoker
     from service.crypto.keyring import Keyring
     from service.storage.database_clock import DatabaseClock
     from service.storage.store import Store, Tx
@@ -48,6 +50,9 @@ USES_INTERVAL: Final = 30.0
 
 REFRESH_INTERVAL: Final = 1.0
 """Seconds between two looks for tokens that are to be refreshed."""
+
+REVOKE_INTERVAL: Final = 5.0
+"""Seconds between two looks for grants that providers are still to revoke."""
 
 CLOCK_INTERVAL: Final = 30.0
 """Seconds between two looks at the clock of the database."""
@@ -73,6 +78,7 @@ class Background:
         feed: ChangeFeed,
         database_clock: DatabaseClock,
         refresher: Refresher,
+        revoker: Revoker,
         keep_replies: int,
         keep_grants: int,
         keep_changes: int,
@@ -88,6 +94,7 @@ class Background:
             feed: Of changes of profiles.
             database_clock: What is set by the database's clock.
             refresher: What refreshes tokens without being asked.
+            revoker: Has providers revoke the grants of profiles that were deleted.
             keep_replies: Hours for which a request id is remembered.
             keep_grants: Hours for which a grant is kept after its end.
             keep_changes: Hours for which a change of a profile is kept.
@@ -100,6 +107,7 @@ class Background:
         self._feed = feed
         self._database_clock = database_clock
         self._refresher = refresher
+        self._revoker = revoker
         self._keep_replies = keep_replies * HOUR
         self._keep_grants = keep_grants * HOUR
         self._keep_changes = keep_changes * HOUR
@@ -115,6 +123,7 @@ class Background:
             asyncio.create_task(self._feed.run()),
             asyncio.create_task(_every(USES_INTERVAL, self._uses.write)),
             asyncio.create_task(_every(REFRESH_INTERVAL, self._refresher.look)),
+            asyncio.create_task(_every(REVOKE_INTERVAL, self._revoker.retry)),
             asyncio.create_task(_every(CLOCK_INTERVAL, self._database_clock.set)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._tidy)),
             asyncio.create_task(_every(TIDY_INTERVAL, self._drop_signing_keys)),
@@ -144,6 +153,7 @@ class Background:
         await self._store.write(lambda tx: once.forget_before(tx, before))
         await self._tidy_grants()
         await self._tidy_changes()
+        await self._tidy_authorizations()
 
     async def _tidy_grants(self) -> None:
         """Drops what has ended, some rows in each write: those of others get their turn in between."""
@@ -157,6 +167,10 @@ class Background:
         more = await self._store.read(lambda tx: changes.has_stale(tx, before))
         while more:
             more = await self._store.sweep(lambda tx: changes.drop_some(tx, before))
+
+    async def _tidy_authorizations(self) -> None:
+        now = self._clock()
+        await self._store.sweep(lambda tx: consent.drop_expired(tx, now))
 
     async def _drop_signing_keys(self) -> None:
         # Seldom, but then it waits for the disk and for whoever else changes the file.

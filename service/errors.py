@@ -71,6 +71,8 @@ class Reason(StrEnum):
     PROVIDER_REFUSED = "PROVIDER_REFUSED"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
     PROVIDER_UNKNOWN = "PROVIDER_UNKNOWN"
+    AUTHORIZATION_STATE_INVALID = "AUTHORIZATION_STATE_INVALID"
+    AUTHORIZATION_REFUSED = "AUTHORIZATION_REFUSED"
 
 
 class Violation(NamedTuple):
@@ -292,6 +294,20 @@ class ProviderUnavailable(DomainError):
             metadata={"error": error},
         )
         self.retry_after = retry_after
+
+
+class ConsentLost(DomainError):
+    """A provider did not answer when it was shown a code, which is good once: somebody must consent again."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, error: str) -> None:
+        """`error` is a word for what failed."""
+        super().__init__(
+            Reason.PROVIDER_UNAVAILABLE,
+            f"the provider is not available ({error}), and the code may be spent: begin again",
+            metadata={"error": error},
+        )
 
 
 class ProviderRefused(DomainError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import LargeBinary, bindparam, func, select, tuple_, update
 
 from service.applications.tables import ApplicationRow
+from service.consent.tables import AuthorizationRow, RevocationRow
 from service.crypto.keyring import UnsealError, Where, sealed_prefix
 from service.profiles.tables import ProfileRow
 from service.rpc.tables import RequestReplyRow
@@ -38,6 +39,10 @@ _PREFIX_BYTES: Final = len(sealed_prefix(1))
 
 def _number(key: Key) -> int:
     return int(key[0])
+
+
+def _text(key: Key) -> str:
+    return str(key[0])
 
 
 def _of_request(key: Key) -> str:
@@ -123,6 +128,9 @@ SEALED: Final = (
     SealedColumn(table_of(WebhookRow), "secret", _number),
     SealedColumn(table_of(WebhookRow), "previous_secret", _number),
     SealedColumn(table_of(RequestReplyRow), "reply", _of_request),
+    SealedColumn(table_of(AuthorizationRow), "code_verifier", _text),
+    SealedColumn(table_of(RevocationRow), "client_secret", _text),
+    SealedColumn(table_of(RevocationRow), "token", _text),
 )
 """Every sealed column; a test holds the list to the schema."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from service.applications import tables as applications
 from service.audit import tables as audit
 from service.changes import tables as changes
+from service.consent import tables as consent
 from service.directory import tables as directory
 from service.grants import tables as grants
 from service.profiles import tables as profiles
@@ -17,5 +18,5 @@ from service.webhooks import tables as webhooks
 METADATA = StoredRow.metadata
 """Metadata of every table."""
 
-TABLE_MODULES = (applications, audit, changes, directory, facts, grants, profiles, rpc, webhooks)
+TABLE_MODULES = (applications, audit, changes, consent, directory, facts, grants, profiles, rpc, webhooks)
 """The modules that define tables."""

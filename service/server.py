@@ -35,6 +35,8 @@ from service.broker.broker import Broker
 from service.broker.refresher import Refresher
 from service.changes.feed import ChangeFeed
 from service.clock import Clock, system_clock
+from service.consent.exchanges import Exchanges
+from service.consent.revoker import Revoker
 from service.crypto.credential_cache import CredentialCache
 from service.crypto.keyring import Keyring
 from service.crypto.keyring_file import KeyringError
@@ -75,6 +77,9 @@ SERVICES: Final = tuple(
     )
 )
 """Full names of the services of the API."""
+
+CALLBACK: Final = "/v1/oauth/callback"
+"""Where the gateway takes the answers of providers' authorization endpoints."""
 
 _LOG = structlog.get_logger(__name__)
 
@@ -128,6 +133,14 @@ class Service:
         self._issuers = IssuerKeys(self._outgoing, clock)
         self.feed = ChangeFeed(store)
         time_of_all = DatabaseClock(store, clock)
+        self.exchanges = Exchanges(
+            store=store,
+            keyring=keyring,
+            clock=time_of_all,
+            outgoing=self._outgoing,
+            provider_timeout=settings.provider_timeout,
+        )
+        self.revoker = Revoker(store=store, keyring=keyring, clock=time_of_all, outgoing=self._outgoing)
         self.broker = Broker(
             store=store,
             keyring=keyring,
@@ -151,7 +164,14 @@ class Service:
         )
         self._applications = ApplicationServicer(self._units, passwords=self.passwords, clients=clients, uses=uses)
         self._profiles = ProfileService(
-            self._units, broker=self.broker, feed=self.feed, keyring=keyring, find_caller=authentication.caller_of
+            self._units,
+            broker=self.broker,
+            feed=self.feed,
+            exchanges=self.exchanges,
+            revoker=self.revoker,
+            keyring=keyring,
+            find_caller=authentication.caller_of,
+            redirect_uri=settings.token_issuer.rstrip("/") + CALLBACK,
         )
         self._tokens = TokenServicer(
             units=self._units,
@@ -171,6 +191,7 @@ class Service:
             feed=self.feed,
             database_clock=time_of_all,
             refresher=Refresher(store, self.broker),
+            revoker=self.revoker,
             keep_replies=settings.request_id_retention,
             keep_grants=settings.grant_retention,
             keep_changes=settings.change_retention,
@@ -250,6 +271,7 @@ class Service:
         self.end_streams()
         await self.background.stop()
         await self.broker.finish()
+        await self.exchanges.finish()
         await self._issuers.close()
         await self._outgoing.close()
         self.passwords.close()

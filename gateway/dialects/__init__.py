@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.dialects.broker import BROKER
+from gateway.dialects.broker.callback import CALLBACK_PAGE
 from gateway.dialects.hdp import HDP
 from gateway.dialects.venafi import VENAFI
 from gateway.dialects.venafi.activation import ACTIVATION_PAGE
@@ -16,4 +17,4 @@ from gateway.dialects.workato import WORKATO
 if TYPE_CHECKING:
     from gateway.routing import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO, VENAFI, VEDAUTH, ACTIVATION_PAGE, CPN, CSP, BROKER)
+DIALECTS: tuple[Dialect, ...] = (HDP, WORKATO, VENAFI, VEDAUTH, ACTIVATION_PAGE, CPN, CSP, CALLBACK_PAGE, BROKER)

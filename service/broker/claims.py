@@ -218,6 +218,20 @@ def granted_columns(
     return columns | _refresh_token_columns(work.keyring, stored, granted.refresh_token)
 
 
+def tell(work: Work, stored: StoredClient, kind: ChangeKind, columns: Mapping[str, object]) -> None:
+    """Tells those who watch what became of tokens. That a refresh is under way is not told: it is over soon."""
+    change = Change(
+        profile_id=stored.id,
+        organization=stored.organization,
+        owner_id=stored.owner_id,
+        creator_id=stored.creator_id,
+        kind=kind,
+        token_state=cast("int", columns["token_state"]),
+        revision=cast("int", columns.get("revision", stored.revision)),
+    )
+    outbox.record(work.tx, change, work.now)
+
+
 _NO_FAILURE: Final = {"token_next_try": 0, "token_failures": 0, "token_failure": "", "doubtful": False}
 
 
@@ -245,7 +259,7 @@ def _settle_granted(work: Work, stored: StoredClient, claimed: Claim, granted: G
     else:
         columns = granted_columns(work, stored, claimed.registration, granted, stored.token_scope)
     queries.change(work.tx, stored.id, columns)
-    _tell(work, stored, ChangeKind.UPDATED if "revision" in columns else ChangeKind.TOKEN_STATE, columns)
+    tell(work, stored, ChangeKind.UPDATED if "revision" in columns else ChangeKind.TOKEN_STATE, columns)
     changes: dict[str, object] = {name: "replaced" for name in ("access_token", "refresh_token") if name in columns}
     _record(work, stored, {"outcome": "granted", **({"scope": scope} if scope else {}), **changes})
 
@@ -290,26 +304,12 @@ def _write(
         **columns,
     }
     queries.change(work.tx, stored.id, values)
-    _tell(work, stored, ChangeKind.TOKEN_STATE, values)
+    tell(work, stored, ChangeKind.TOKEN_STATE, values)
     _record(work, stored, {"outcome": state.name.lower(), **({"failure": failure} if failure else {})})
 
 
 def _due_again(stored: StoredClient, now: int) -> int | None:
     return tokens.due_time(stored.id, now, stored.token_expires) if stored.keep_fresh else None
-
-
-def _tell(work: Work, stored: StoredClient, kind: ChangeKind, columns: Mapping[str, object]) -> None:
-    """Tells those who watch how a refresh ended. That one is under way is not told: it is over soon."""
-    change = Change(
-        profile_id=stored.id,
-        organization=stored.organization,
-        owner_id=stored.owner_id,
-        creator_id=stored.creator_id,
-        kind=kind,
-        token_state=cast("int", columns["token_state"]),
-        revision=cast("int", columns.get("revision", stored.revision)),
-    )
-    outbox.record(work.tx, change, work.now)
 
 
 def _record(work: Work, stored: StoredClient, changes: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
@@ -87,6 +87,22 @@ class Lost:
     error: str
 
 
+class Client(Protocol):
+    """Our client, as far as it shows who it is."""
+
+    @property
+    def client_id(self) -> str:
+        """Our client id."""
+
+    @property
+    def client_secret(self) -> str:
+        """Our client secret; empty: we have none."""
+
+    @property
+    def authentication(self) -> ClientAuthentication:
+        """How we show who we are."""
+
+
 Outcome: TypeAlias = Granted | Refused | Unavailable | Lost
 
 
@@ -121,16 +137,16 @@ async def ask(
     return _meaning(answer, registration)
 
 
-def authenticated(registration: Registration, form: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+def authenticated(client: Client, form: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
     """Returns header fields and body of a request that shows who we are (RFC 6749 section 2.3.1)."""
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-    client_id, secret = registration.client_id, registration.client_secret
-    if registration.authentication is ClientAuthentication.BASIC:
+    client_id, secret = client.client_id, client.client_secret
+    if client.authentication is ClientAuthentication.BASIC:
         credentials = f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()
         headers["Authorization"] = "Basic " + base64.b64encode(credentials).decode()
         return headers, urlencode(form).encode()
     own = {"client_id": client_id}
-    if registration.authentication is ClientAuthentication.POST:
+    if client.authentication is ClientAuthentication.POST:
         own["client_secret"] = secret
     return headers, urlencode({**form, **own}).encode()
 
@@ -164,11 +180,17 @@ def _error(members: Mapping[str, Any], registration: Registration) -> str:
     for name in ("error", "status"):
         word = members.get(name)
         if isinstance(word, str) and (name == "error" or word in registration.provider.means):
-            return registration.provider.means.get(word, _plain(word)) or "unnamed"
+            return registration.provider.means.get(word, plain(word)) or "unnamed"
     return ""
 
 
-def _plain(word: str) -> str:
+def error_of(answer: Answer) -> str:
+    """Returns the error that an answer of any endpoint names (RFC 6749 section 5.2); empty: none."""
+    word = (_members(answer.body) or {}).get("error")
+    return plain(word) if isinstance(word, str) else ""
+
+
+def plain(word: str) -> str:
     """Returns what can stand in a log and in the audit trail of a word that a stranger has sent."""
     return "".join(
         letter for letter in word[:_LONGEST_WORD] if letter.isascii() and (letter.isalnum() or letter in "_-.")

@@ -93,7 +93,7 @@ _BY_API_TOKEN_ID = (
     .select_from(_HOLDINGS.join(_TOKENS, _TOKENS.c.user_id == _USERS.c.id))
     .where(_TOKENS.c.id == bindparam("api_token_id"), _USERS.c.id == bindparam("user_id"))
 )
-_BY_CLIENT = (
+_ACCOUNTS = (
     select(
         _USERS.c.id,
         _USERS.c.username,
@@ -109,8 +109,11 @@ _BY_CLIENT = (
     .join(_USERS, _USERS.c.application_number == _MEMBERSHIPS.c.application_number)
     .join(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _MEMBERSHIPS.c.organization)
     .join(_HOMES, _HOMES.c.number == _APPLICATIONS.c.organization)
-    .where(_APPLICATIONS.c.id == bindparam("client_id"), _ORGANIZATIONS.c.id == bindparam("organization_id"))
 )
+_BY_CLIENT = _ACCOUNTS.where(
+    _APPLICATIONS.c.id == bindparam("client_id"), _ORGANIZATIONS.c.id == bindparam("organization_id")
+)
+_BY_ACCOUNT = _ACCOUNTS.where(_USERS.c.id == bindparam("user_id"), _ORGANIZATIONS.c.number == bindparam("organization"))
 _BY_ACCESS_TOKEN = (
     select(*_USER_COLUMNS, _GRANTS.c.access_token_expires.label("expires"), _GRANTS.c.scopes)
     .select_from(_HOLDINGS.join(_GRANTS, _GRANTS.c.user_id == _USERS.c.id))
@@ -236,22 +239,7 @@ def _by_client_token(tx: Tx, token: ClientToken) -> Login | None:
     # An application that was deleted may have left its id to another one since.
     if found is None or token.issued + SECOND <= found.created:
         return None
-    scopes = token.scopes & _carried(found.scopes, found.allowed_scopes)
-    held = Held(organization_place(found.organization), allowed_by(scopes))
-    return Login(
-        caller=Caller(
-            user_id=found.id,
-            username=found.username,
-            organization=found.organization,
-            held_in=(held,) if held.permissions else (),
-            scopes=scopes,
-            application=found.application_number,
-        ),
-        allowed=not (found.disabled or found.home_disabled),
-        expires=0,
-        password_digest="",
-        credential_revision=0,
-    )
+    return _login_of_client(found, token.scopes & _carried(found.scopes, found.allowed_scopes))
 
 
 @lru_cache(maxsize=4096)
@@ -271,10 +259,34 @@ def login_of(tx: Tx, user_id: int) -> Login | None:
     return _login(many(tx, Holding, _BY_ID, {"user_id": user_id}))
 
 
+def account_login_of(tx: Tx, user_id: int, organization: int) -> Login | None:
+    """Finds the login of a client application in an organization by the user that it is there, with all it may carry."""
+    found = one(tx, ClientHolding, _BY_ACCOUNT, {"user_id": user_id, "organization": organization})
+    return _login_of_client(found, _carried(found.scopes, found.allowed_scopes)) if found else None
+
+
 def caller_of(tx: Tx, user_id: int) -> Caller | None:
     """Returns a user as the caller they would be: all they hold."""
     login = login_of(tx, user_id)
     return login.caller if login else None
+
+
+def _login_of_client(found: ClientHolding, scopes: frozenset[str]) -> Login:
+    held = Held(organization_place(found.organization), allowed_by(scopes))
+    return Login(
+        caller=Caller(
+            user_id=found.id,
+            username=found.username,
+            organization=found.organization,
+            held_in=(held,) if held.permissions else (),
+            scopes=scopes,
+            application=found.application_number,
+        ),
+        allowed=not (found.disabled or found.home_disabled),
+        expires=0,
+        password_digest="",
+        credential_revision=0,
+    )
 
 
 def _login(rows: Sequence[Holding]) -> Login | None:

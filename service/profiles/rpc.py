@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import grpc
 import msgspec
@@ -18,12 +18,16 @@ from service.rpc.masks import members_of
 from service.rpc.times import from_timestamp, set_timestamp, to_timestamp
 
 if TYPE_CHECKING:
+    from service.consent.revoker import Revoker
     from service.profiles.link_queries import StoredLink
     from service.profiles.queries import StoredProfile
     from service.rpc.units import Units
     from service.work import Work
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+PATIENCE: Final = 5.0
+"""Seconds that a provider may take to revoke a grant while somebody waits for the deletion of its profile."""
 
 _CLIENT = frozenset({"client_id", "client_secret"})
 _PROFILE_PATHS: Final = {
@@ -40,8 +44,10 @@ _decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
 class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
     """Serves profiles and links."""
 
-    def __init__(self, units: Units) -> None:
+    def __init__(self, units: Units, revoker: Revoker) -> None:
+        """`revoker` has providers revoke the grants of profiles that are deleted."""
         self._units = units
+        self._revoker = revoker
 
     @override
     async def CreateProfile(
@@ -102,8 +108,15 @@ class ProfileServicer(profile_service_pb2_grpc.ProfileServiceServicer):
         self, request: profile_service_pb2.DeleteProfileRequest, context: Context
     ) -> profile_service_pb2.DeleteProfileResponse:
         which = Which(request.id, request.application_providers)
-        released = await self._units.write(lambda work: rules.delete(work, which, request.etag, force=request.force))
-        return profile_service_pb2.DeleteProfileResponse(links_released=released)
+        deleted = await self._units.write(lambda work: rules.delete(work, which, request.etag, force=request.force))
+        reply = profile_service_pb2.DeleteProfileResponse(links_released=deleted.links_released)
+        if deleted.revocation_id:
+            remaining = cast("float | None", context.time_remaining())
+            # It is done: nobody shall hear of a deadline because a provider is slow.
+            seconds = PATIENCE if remaining is None else min(PATIENCE, remaining / 2)
+            revocation = await self._revoker.revoke(deleted.revocation_id, seconds)
+            reply.revocation = profile_service_pb2.Revocation.ValueType(revocation)
+        return reply
 
     @override
     async def CreateProfileLink(

@@ -15,6 +15,7 @@ from service.audit import rules as audit
 from service.changes import rules as outbox
 from service.changes.rules import Change
 from service.changes.tables import ChangeKind
+from service.consent import revocations
 from service.crypto.keyring import Where
 from service.directory.scopes import scope_of
 from service.errors import FailedPrecondition, InvalidField, NotFound, Reason, Violation
@@ -85,6 +86,18 @@ class Tokens(NamedTuple):
 
     def __repr__(self) -> str:
         return "Tokens(***)"
+
+
+class Deleted(NamedTuple):
+    """What a deletion has left to others.
+
+    Attributes:
+        links_released: How many links used the profile.
+        revocation_id: What its provider is to revoke (`service.consent.revocations`); empty: nothing.
+    """
+
+    links_released: int
+    revocation_id: str
 
 
 class Which(NamedTuple):
@@ -233,11 +246,8 @@ def update(work: Work, which: Which, draft: Draft, members: frozenset[str], etag
     return _told(work, _stored(work, before.id), ChangeKind.UPDATED)
 
 
-def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
+def delete(work: Work, which: Which, etag: str, *, force: bool) -> Deleted:
     """Deletes a profile.
-
-    Returns:
-        How many links were released.
 
     Raises:
         PermissionDenied: PROFILES_DELETE is missing.
@@ -253,14 +263,15 @@ def delete(work: Work, which: Which, etag: str, *, force: bool) -> int:
     return remove(work, profile)
 
 
-def remove(work: Work, profile: Kept) -> int:
-    """Deletes a profile whatever uses it, as part of something that was authorized. Returns the links released."""
+def remove(work: Work, profile: Kept) -> Deleted:
+    """Deletes a profile whatever uses it, as part of something that was authorized."""
     released = links.release(work, profile.id)
+    revocation_id = revocations.begin(work, profile.id, profile.organization)
     queries.remove(work.tx, profile.id)
     changes = {"links_released": released}
     audit.record(work, "profile.delete", f"profiles/{profile.id}", profile.organization, changes)
     _told(work, profile, ChangeKind.DELETED)
-    return released
+    return Deleted(released, revocation_id)
 
 
 def remove_of_application(work: Work, number: int) -> int:

@@ -48,6 +48,7 @@ ANONYMOUS_METHODS: Final = frozenset(
     f"/almoner.v1.{name}"
     for name in (
         "ApplicationService/RotateOwnSecret",
+        "ProfileService/CompleteAuthorization",
         "TokenService/ExchangeApiToken",
         "TokenService/IssueClientToken",
         "TokenService/IssueToken",
@@ -58,7 +59,7 @@ ANONYMOUS_METHODS: Final = frozenset(
         "TokenService/VerifyToken",
     )
 )
-"""Methods that have no caller: their messages hold the credential, and metadata may hold one that is long stale."""
+"""Methods that need no caller: their messages hold the credential, and metadata may hold one that is long stale."""
 
 _LOG = structlog.get_logger(__name__)
 _TRACER = trace.get_tracer("almoner")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest revision, which this release works with; a test holds it to the migrations."""
 
 LATEST: Final = "head"

@@ -137,6 +137,18 @@ def gone(method: str, message: dict[str, Any]) -> Row:
     return Row(method, message, "FAILED_PRECONDITION", "DEVICE_CODE_EXPIRED", [])
 
 
+def no_state(message: dict[str, Any]) -> Row:
+    return Row("CompleteAuthorization", message, "FAILED_PRECONDITION", "AUTHORIZATION_STATE_INVALID", [])
+
+
+NO_REDIRECTS: Final = (
+    "x",
+    "javascript:alert(1)",
+    "https://a b",
+    "https://a/#b",
+    "https://a\u0000",
+    "https://" + "a" * 2_041,
+)
 NO_TOKENS: Final = ("x", "\u0000", "é", "AAAAAAAAAAAAAAAAAAAAAA==", "x" * 1_024)
 BY_USER_CODE: Final = ("GetDeviceAuthorization", "DecideDeviceAuthorization")
 
@@ -475,6 +487,19 @@ ROWS: Final = [
     *(invalid(name, {}, "user_code") for name in BY_USER_CODE),
     *(invalid(name, {"userCode": "x" * 65}, "user_code") for name in BY_USER_CODE),
     *(gone(name, {"userCode": code}) for name in BY_USER_CODE for code in ("x", "\u0000", "BCDF-GHJK", "-")),
+    *(missing("StartAuthorization", {"id": number}, "PROFILE") for number in NO_NUMBERS),
+    invalid("StartAuthorization", {"id": "<custom>", "scope": "a\n"}, "scope"),
+    invalid("StartAuthorization", {"id": "<custom>", "scope": "a" * 4_097}, "scope"),
+    *(invalid("StartAuthorization", {"id": "<custom>", "redirectUri": uri}, "redirect_uri") for uri in NO_REDIRECTS),
+    invalid("CompleteAuthorization", {"code": "c"}, "state"),
+    invalid("CompleteAuthorization", {"state": "s" * 513, "code": "c"}, "state"),
+    invalid("CompleteAuthorization", {"state": "s"}, "code"),
+    invalid("CompleteAuthorization", {"state": "s", "code": "c" * 8_193}, "code"),
+    invalid("CompleteAuthorization", {"state": "s", "code": "c\n"}, "code"),
+    invalid("CompleteAuthorization", {"state": "s", "error": "e" * 256}, "error"),
+    invalid("CompleteAuthorization", {"state": "s", "error": "\u0000"}, "error"),
+    invalid("CompleteAuthorization", {"state": "s", "code": "c", "issuer": "i" * 2_049}, "issuer"),
+    *(no_state({"state": state, "code": "c"}) for state in ("s", "\u0000", "é", "A" * 43)),
     *(invalid("WatchProfiles", {"cursor": cursor}, "cursor") for cursor in ("x", "\u0000", "AAAA", "=", "x" * 513)),
     invalid("WatchProfiles", {"organizationId": "x"}, "organization_id"),
     missing("WatchProfiles", {"organizationId": NOWHERE}, "ORGANIZATION"),

@@ -227,7 +227,7 @@ async def test_the_audit_trail_has_it(rest_over: Rest) -> None:
 # --- No service -------------------------------------------------------------------------------------------------------
 
 
-FIRST_MEMBER = {"workato": "message", "cpn": "statusCode", "csp": "statusCode"}
+FIRST_MEMBER = {"workato": "message", "cpn": "statusCode", "csp": "statusCode", "broker": "title"}
 """With which member a failure of a dialect begins, where it is not with `error`."""
 
 

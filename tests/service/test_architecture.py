@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("profiles", "applications", "directory", "grants", "audit", "broker", "changes", "webhooks")
+ROOMS = ("profiles", "applications", "directory", "grants", "audit", "broker", "consent", "changes", "webhooks")
 FOUNDATIONS = ("service.storage", "service.crypto", "service.access", "service.audit", "service.listing")
 LOOSE = {"service.errors", "service.clock", "service.etags", "service.leases", "service.work"}
 RPC_SIDE = ("rpc", "messages")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway.constraints import Body, Number, Scope
+from gateway.constraints import Body, Number, Scope, Uri
 
 
 class ById(Struct):
@@ -35,3 +35,18 @@ class AccessToken(Body, omit_defaults=True):
     refreshed: Annotated[bool, Meta(description="Whether the provider was asked for it just now.")]
     scope: str = ""
     expire_time: datetime | None = None
+
+
+class AuthorizationWish(Body):
+    """What to ask the provider for."""
+
+    scope: Scope = ""
+    redirect_uri: Uri = ""
+
+
+class Authorization(Body):
+    """Where to send the one who consents, and until when the answer is good."""
+
+    authorization_uri: str
+    state: str
+    expire_time: datetime

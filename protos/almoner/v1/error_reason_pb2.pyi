@@ -162,6 +162,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the provider is none that is known here, and the application names no such endpoint. Metadata:
     provider, endpoint.
     """
+    ERROR_REASON_AUTHORIZATION_STATE_INVALID: _ErrorReason.ValueType  # 57
+    """FAILED_PRECONDITION: the state was not issued here, is too old, was used before or is another user's."""
+    ERROR_REASON_AUTHORIZATION_REFUSED: _ErrorReason.ValueType  # 58
+    """FAILED_PRECONDITION: the provider sent an error instead of a code, for example access_denied. Metadata: error."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -309,4 +313,8 @@ ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 56
 """FAILED_PRECONDITION: the provider is none that is known here, and the application names no such endpoint. Metadata:
 provider, endpoint.
 """
+ERROR_REASON_AUTHORIZATION_STATE_INVALID: ErrorReason.ValueType  # 57
+"""FAILED_PRECONDITION: the state was not issued here, is too old, was used before or is another user's."""
+ERROR_REASON_AUTHORIZATION_REFUSED: ErrorReason.ValueType  # 58
+"""FAILED_PRECONDITION: the provider sent an error instead of a code, for example access_denied. Metadata: error."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -29,7 +29,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n almoner/v1/profile_service.proto\x12\nalmoner.v1\x1a\x18\x61lmoner/v1/profile.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x01\n\x14\x43reateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x04view\x18\x03 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\"=\n\x15\x43reateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\x80\x01\n\x11GetProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x04view\x18\x02 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x03 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\":\n\x12GetProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\xf7\x01\n\x13ListProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"V\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.almoner.v1.Profile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x01\n\x14UpdateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12/\n\x04view\x18\x04 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x05 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"=\n\x15UpdateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"y\n\x14\x44\x65leteProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\x12.\n\x15\x61pplication_providers\x18\x04 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"/\n\x15\x44\x65leteProfileResponse\x12\x16\n\x0elinks_released\x18\x01 \x01(\x05\"\x98\x01\n\x15GetAccessTokenRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x45\n\x10minimum_validity\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01\x32\x00\x12,\n\x05scope\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80 2\x13^[^\\x00-\\x1f\\x7f]*$\"\x9a\x01\n\x16GetAccessTokenResponse\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05scope\x18\x04 \x01(\t\x12\x11\n\trefreshed\x18\x05 \x01(\x08\"j\n\x18\x43reateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"B\n\x19\x43reateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"#\n\x15GetProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"?\n\x16GetProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"\xfb\x01\n\x17ListProfileLinksRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"[\n\x18ListProfileLinksResponse\x12&\n\x05links\x18\x01 \x03(\x0b\x32\x17.almoner.v1.ProfileLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x18UpdateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"B\n\x19UpdateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\">\n\x18\x44\x65leteProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x1b\n\x19\x44\x65leteProfileLinkResponse\"\x8b\x01\n\x14WatchProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"R\n\x15WatchProfilesResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12)\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x19.almoner.v1.ProfileChange2\xc1\x08\n\x0eProfileService\x12T\n\rCreateProfile\x12 .almoner.v1.CreateProfileRequest\x1a!.almoner.v1.CreateProfileResponse\x12K\n\nGetProfile\x12\x1d.almoner.v1.GetProfileRequest\x1a\x1e.almoner.v1.GetProfileResponse\x12Q\n\x0cListProfiles\x12\x1f.almoner.v1.ListProfilesRequest\x1a .almoner.v1.ListProfilesResponse\x12T\n\rUpdateProfile\x12 .almoner.v1.UpdateProfileRequest\x1a!.almoner.v1.UpdateProfileResponse\x12T\n\rDeleteProfile\x12 .almoner.v1.DeleteProfileRequest\x1a!.almoner.v1.DeleteProfileResponse\x12W\n\x0eGetAccessToken\x12!.almoner.v1.GetAccessTokenRequest\x1a\".almoner.v1.GetAccessTokenResponse\x12`\n\x11\x43reateProfileLink\x12$.almoner.v1.CreateProfileLinkRequest\x1a%.almoner.v1.CreateProfileLinkResponse\x12W\n\x0eGetProfileLink\x12!.almoner.v1.GetProfileLinkRequest\x1a\".almoner.v1.GetProfileLinkResponse\x12]\n\x10ListProfileLinks\x12#.almoner.v1.ListProfileLinksRequest\x1a$.almoner.v1.ListProfileLinksResponse\x12`\n\x11UpdateProfileLink\x12$.almoner.v1.UpdateProfileLinkRequest\x1a%.almoner.v1.UpdateProfileLinkResponse\x12`\n\x11\x44\x65leteProfileLink\x12$.almoner.v1.DeleteProfileLinkRequest\x1a%.almoner.v1.DeleteProfileLinkResponse\x12V\n\rWatchProfiles\x12 .almoner.v1.WatchProfilesRequest\x1a!.almoner.v1.WatchProfilesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n almoner/v1/profile_service.proto\x12\nalmoner.v1\x1a\x18\x61lmoner/v1/profile.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x01\n\x14\x43reateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x04view\x18\x03 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\"=\n\x15\x43reateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\x80\x01\n\x11GetProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x04view\x18\x02 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x03 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\":\n\x12GetProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"\xf7\x01\n\x13ListProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"V\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.almoner.v1.Profile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x01\n\x14UpdateProfileRequest\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12/\n\x04view\x18\x04 \x01(\x0e\x32\x17.almoner.v1.ProfileViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\x15\x61pplication_providers\x18\x05 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"=\n\x15UpdateProfileResponse\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.almoner.v1.Profile\"y\n\x14\x44\x65leteProfileRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\r\n\x05\x66orce\x18\x03 \x01(\x08\x12.\n\x15\x61pplication_providers\x18\x04 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10@\"\x05r\x03\x18\xff\x01\"[\n\x15\x44\x65leteProfileResponse\x12\x16\n\x0elinks_released\x18\x01 \x01(\x05\x12*\n\nrevocation\x18\x02 \x01(\x0e\x32\x16.almoner.v1.Revocation\"\x98\x01\n\x15GetAccessTokenRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x45\n\x10minimum_validity\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01\x32\x00\x12,\n\x05scope\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80 2\x13^[^\\x00-\\x1f\\x7f]*$\"\x9a\x01\n\x16GetAccessTokenResponse\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05scope\x18\x04 \x01(\t\x12\x11\n\trefreshed\x18\x05 \x01(\x08\"\xa5\x01\n\x19StartAuthorizationRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12,\n\x05scope\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80 2\x13^[^\\x00-\\x1f\\x7f]*$\x12N\n\x0credirect_uri\x18\x03 \x01(\tB8\xbaH5r3\x18\x80\x10\x32.^([Hh][Tt][Tt][Pp][Ss]?://[^\\x00-\\x20\\x7f]+)?$\"\x81\x01\n\x1aStartAuthorizationResponse\x12\x1e\n\x11\x61uthorization_uri\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05state\x18\x02 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc9\x01\n\x1c\x43ompleteAuthorizationRequest\x12\x1c\n\x05state\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80\x04\x12.\n\x04\x63ode\x18\x02 \x01(\tB \x80\x01\x01\xbaH\x1ar\x18\x18\x80@2\x13^[^\\x00-\\x1f\\x7f]*$\x12,\n\x05\x65rror\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xff\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12-\n\x06issuer\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x10\x32\x13^[^\\x00-\\x1f\\x7f]*$\"I\n\x1d\x43ompleteAuthorizationResponse\x12\x12\n\nprofile_id\x18\x01 \x01(\x03\x12\x14\n\x0cprofile_name\x18\x02 \x01(\t\"j\n\x18\x43reateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"B\n\x19\x43reateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"#\n\x15GetProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"?\n\x16GetProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\"\xfb\x01\n\x17ListProfileLinksRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x15\n\x04skip\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x06\x66ilter\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x1a\n\x08order_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"[\n\x18ListProfileLinksResponse\x12&\n\x05links\x18\x01 \x03(\x0b\x32\x17.almoner.v1.ProfileLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x18UpdateProfileLinkRequest\x12-\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLinkB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"B\n\x19UpdateProfileLinkResponse\x12%\n\x04link\x18\x01 \x01(\x0b\x32\x17.almoner.v1.ProfileLink\">\n\x18\x44\x65leteProfileLinkRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x1b\n\x19\x44\x65leteProfileLinkResponse\"\x8b\x01\n\x14WatchProfilesRequest\x12Y\n\x0forganization_id\x18\x01 \x01(\tB@\xbaH=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"R\n\x15WatchProfilesResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12)\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x19.almoner.v1.ProfileChange*m\n\nRevocation\x12\x1a\n\x16REVOCATION_UNSPECIFIED\x10\x00\x12\x13\n\x0fREVOCATION_DONE\x10\x01\x12\x16\n\x12REVOCATION_PENDING\x10\x02\x12\x16\n\x12REVOCATION_REFUSED\x10\x03\x32\x94\n\n\x0eProfileService\x12T\n\rCreateProfile\x12 .almoner.v1.CreateProfileRequest\x1a!.almoner.v1.CreateProfileResponse\x12K\n\nGetProfile\x12\x1d.almoner.v1.GetProfileRequest\x1a\x1e.almoner.v1.GetProfileResponse\x12Q\n\x0cListProfiles\x12\x1f.almoner.v1.ListProfilesRequest\x1a .almoner.v1.ListProfilesResponse\x12T\n\rUpdateProfile\x12 .almoner.v1.UpdateProfileRequest\x1a!.almoner.v1.UpdateProfileResponse\x12T\n\rDeleteProfile\x12 .almoner.v1.DeleteProfileRequest\x1a!.almoner.v1.DeleteProfileResponse\x12W\n\x0eGetAccessToken\x12!.almoner.v1.GetAccessTokenRequest\x1a\".almoner.v1.GetAccessTokenResponse\x12\x63\n\x12StartAuthorization\x12%.almoner.v1.StartAuthorizationRequest\x1a&.almoner.v1.StartAuthorizationResponse\x12l\n\x15\x43ompleteAuthorization\x12(.almoner.v1.CompleteAuthorizationRequest\x1a).almoner.v1.CompleteAuthorizationResponse\x12`\n\x11\x43reateProfileLink\x12$.almoner.v1.CreateProfileLinkRequest\x1a%.almoner.v1.CreateProfileLinkResponse\x12W\n\x0eGetProfileLink\x12!.almoner.v1.GetProfileLinkRequest\x1a\".almoner.v1.GetProfileLinkResponse\x12]\n\x10ListProfileLinks\x12#.almoner.v1.ListProfileLinksRequest\x1a$.almoner.v1.ListProfileLinksResponse\x12`\n\x11UpdateProfileLink\x12$.almoner.v1.UpdateProfileLinkRequest\x1a%.almoner.v1.UpdateProfileLinkResponse\x12`\n\x11\x44\x65leteProfileLink\x12$.almoner.v1.DeleteProfileLinkRequest\x1a%.almoner.v1.DeleteProfileLinkResponse\x12V\n\rWatchProfiles\x12 .almoner.v1.WatchProfilesRequest\x1a!.almoner.v1.WatchProfilesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,6 +76,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETACCESSTOKENREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\032r\030\030\200 2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GETACCESSTOKENRESPONSE'].fields_by_name['access_token']._loaded_options = None
   _globals['_GETACCESSTOKENRESPONSE'].fields_by_name['access_token']._serialized_options = b'\200\001\001'
+  _globals['_STARTAUTHORIZATIONREQUEST'].fields_by_name['scope']._loaded_options = None
+  _globals['_STARTAUTHORIZATIONREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\032r\030\030\200 2\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_STARTAUTHORIZATIONREQUEST'].fields_by_name['redirect_uri']._loaded_options = None
+  _globals['_STARTAUTHORIZATIONREQUEST'].fields_by_name['redirect_uri']._serialized_options = b'\272H5r3\030\200\0202.^([Hh][Tt][Tt][Pp][Ss]?://[^\\x00-\\x20\\x7f]+)?$'
+  _globals['_STARTAUTHORIZATIONRESPONSE'].fields_by_name['authorization_uri']._loaded_options = None
+  _globals['_STARTAUTHORIZATIONRESPONSE'].fields_by_name['authorization_uri']._serialized_options = b'\200\001\001'
+  _globals['_STARTAUTHORIZATIONRESPONSE'].fields_by_name['state']._loaded_options = None
+  _globals['_STARTAUTHORIZATIONRESPONSE'].fields_by_name['state']._serialized_options = b'\200\001\001'
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['state']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\200\004'
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['code']._loaded_options = None
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['code']._serialized_options = b'\200\001\001\272H\032r\030\030\200@2\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['error']._loaded_options = None
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['error']._serialized_options = b'\272H\032r\030\030\377\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['issuer']._loaded_options = None
+  _globals['_COMPLETEAUTHORIZATIONREQUEST'].fields_by_name['issuer']._serialized_options = b'\272H\032r\030\030\200\0202\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['link']._loaded_options = None
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['link']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEPROFILELINKREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -102,6 +118,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHPROFILESREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H=r;29^(-|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$'
   _globals['_WATCHPROFILESREQUEST'].fields_by_name['cursor']._loaded_options = None
   _globals['_WATCHPROFILESREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_REVOCATION']._serialized_start=3519
+  _globals['_REVOCATION']._serialized_end=3628
   _globals['_CREATEPROFILEREQUEST']._serialized_start=203
   _globals['_CREATEPROFILEREQUEST']._serialized_end=353
   _globals['_CREATEPROFILERESPONSE']._serialized_start=355
@@ -121,35 +139,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEPROFILEREQUEST']._serialized_start=1251
   _globals['_DELETEPROFILEREQUEST']._serialized_end=1372
   _globals['_DELETEPROFILERESPONSE']._serialized_start=1374
-  _globals['_DELETEPROFILERESPONSE']._serialized_end=1421
-  _globals['_GETACCESSTOKENREQUEST']._serialized_start=1424
-  _globals['_GETACCESSTOKENREQUEST']._serialized_end=1576
-  _globals['_GETACCESSTOKENRESPONSE']._serialized_start=1579
-  _globals['_GETACCESSTOKENRESPONSE']._serialized_end=1733
-  _globals['_CREATEPROFILELINKREQUEST']._serialized_start=1735
-  _globals['_CREATEPROFILELINKREQUEST']._serialized_end=1841
-  _globals['_CREATEPROFILELINKRESPONSE']._serialized_start=1843
-  _globals['_CREATEPROFILELINKRESPONSE']._serialized_end=1909
-  _globals['_GETPROFILELINKREQUEST']._serialized_start=1911
-  _globals['_GETPROFILELINKREQUEST']._serialized_end=1946
-  _globals['_GETPROFILELINKRESPONSE']._serialized_start=1948
-  _globals['_GETPROFILELINKRESPONSE']._serialized_end=2011
-  _globals['_LISTPROFILELINKSREQUEST']._serialized_start=2014
-  _globals['_LISTPROFILELINKSREQUEST']._serialized_end=2265
-  _globals['_LISTPROFILELINKSRESPONSE']._serialized_start=2267
-  _globals['_LISTPROFILELINKSRESPONSE']._serialized_end=2358
-  _globals['_UPDATEPROFILELINKREQUEST']._serialized_start=2361
-  _globals['_UPDATEPROFILELINKREQUEST']._serialized_end=2507
-  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_start=2509
-  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_end=2575
-  _globals['_DELETEPROFILELINKREQUEST']._serialized_start=2577
-  _globals['_DELETEPROFILELINKREQUEST']._serialized_end=2639
-  _globals['_DELETEPROFILELINKRESPONSE']._serialized_start=2641
-  _globals['_DELETEPROFILELINKRESPONSE']._serialized_end=2668
-  _globals['_WATCHPROFILESREQUEST']._serialized_start=2671
-  _globals['_WATCHPROFILESREQUEST']._serialized_end=2810
-  _globals['_WATCHPROFILESRESPONSE']._serialized_start=2812
-  _globals['_WATCHPROFILESRESPONSE']._serialized_end=2894
-  _globals['_PROFILESERVICE']._serialized_start=2897
-  _globals['_PROFILESERVICE']._serialized_end=3986
+  _globals['_DELETEPROFILERESPONSE']._serialized_end=1465
+  _globals['_GETACCESSTOKENREQUEST']._serialized_start=1468
+  _globals['_GETACCESSTOKENREQUEST']._serialized_end=1620
+  _globals['_GETACCESSTOKENRESPONSE']._serialized_start=1623
+  _globals['_GETACCESSTOKENRESPONSE']._serialized_end=1777
+  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_start=1780
+  _globals['_STARTAUTHORIZATIONREQUEST']._serialized_end=1945
+  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_start=1948
+  _globals['_STARTAUTHORIZATIONRESPONSE']._serialized_end=2077
+  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_start=2080
+  _globals['_COMPLETEAUTHORIZATIONREQUEST']._serialized_end=2281
+  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_start=2283
+  _globals['_COMPLETEAUTHORIZATIONRESPONSE']._serialized_end=2356
+  _globals['_CREATEPROFILELINKREQUEST']._serialized_start=2358
+  _globals['_CREATEPROFILELINKREQUEST']._serialized_end=2464
+  _globals['_CREATEPROFILELINKRESPONSE']._serialized_start=2466
+  _globals['_CREATEPROFILELINKRESPONSE']._serialized_end=2532
+  _globals['_GETPROFILELINKREQUEST']._serialized_start=2534
+  _globals['_GETPROFILELINKREQUEST']._serialized_end=2569
+  _globals['_GETPROFILELINKRESPONSE']._serialized_start=2571
+  _globals['_GETPROFILELINKRESPONSE']._serialized_end=2634
+  _globals['_LISTPROFILELINKSREQUEST']._serialized_start=2637
+  _globals['_LISTPROFILELINKSREQUEST']._serialized_end=2888
+  _globals['_LISTPROFILELINKSRESPONSE']._serialized_start=2890
+  _globals['_LISTPROFILELINKSRESPONSE']._serialized_end=2981
+  _globals['_UPDATEPROFILELINKREQUEST']._serialized_start=2984
+  _globals['_UPDATEPROFILELINKREQUEST']._serialized_end=3130
+  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_start=3132
+  _globals['_UPDATEPROFILELINKRESPONSE']._serialized_end=3198
+  _globals['_DELETEPROFILELINKREQUEST']._serialized_start=3200
+  _globals['_DELETEPROFILELINKREQUEST']._serialized_end=3262
+  _globals['_DELETEPROFILELINKRESPONSE']._serialized_start=3264
+  _globals['_DELETEPROFILELINKRESPONSE']._serialized_end=3291
+  _globals['_WATCHPROFILESREQUEST']._serialized_start=3294
+  _globals['_WATCHPROFILESREQUEST']._serialized_end=3433
+  _globals['_WATCHPROFILESRESPONSE']._serialized_start=3435
+  _globals['_WATCHPROFILESRESPONSE']._serialized_end=3517
+  _globals['_PROFILESERVICE']._serialized_start=3631
+  _globals['_PROFILESERVICE']._serialized_end=4931
 # @@protoc_insertion_point(module_scope)

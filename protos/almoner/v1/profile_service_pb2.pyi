@@ -11,6 +11,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Revocation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RevocationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revocation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVOCATION_UNSPECIFIED: _Revocation.ValueType  # 0
+    """There was no token to revoke, or the provider has no revocation endpoint."""
+    REVOCATION_DONE: _Revocation.ValueType  # 1
+    """The provider has revoked it."""
+    REVOCATION_PENDING: _Revocation.ValueType  # 2
+    """The provider did not do so yet; it is tried again for a day."""
+    REVOCATION_REFUSED: _Revocation.ValueType  # 3
+    """The provider refuses to."""
+
+class Revocation(_Revocation, metaclass=_RevocationEnumTypeWrapper):
+    """Revocation is what became of a grant at its provider when the profile was deleted."""
+
+REVOCATION_UNSPECIFIED: Revocation.ValueType  # 0
+"""There was no token to revoke, or the provider has no revocation endpoint."""
+REVOCATION_DONE: Revocation.ValueType  # 1
+"""The provider has revoked it."""
+REVOCATION_PENDING: Revocation.ValueType  # 2
+"""The provider did not do so yet; it is tried again for a day."""
+REVOCATION_REFUSED: Revocation.ValueType  # 3
+"""The provider refuses to."""
+Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
 
 @_typing.final
 class CreateProfileRequest(_message.Message):
@@ -323,16 +352,20 @@ class DeleteProfileResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINKS_RELEASED_FIELD_NUMBER: _builtins.int
+    REVOCATION_FIELD_NUMBER: _builtins.int
     links_released: _builtins.int
     """How many links were unbound or removed."""
+    revocation: Global___Revocation.ValueType
+    """What became of the grant at the provider."""
     def __init__(
         self,
         *,
         links_released: _builtins.int = ...,
+        revocation: Global___Revocation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["links_released", b"links_released"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links_released", b"links_released", "revocation", b"revocation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,6 +444,128 @@ class GetAccessTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAccessTokenResponse: _TypeAlias = GetAccessTokenResponse  # noqa: Y015
+
+@_typing.final
+class StartAuthorizationRequest(_message.Message):
+    """StartAuthorizationRequest is the request of StartAuthorization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REDIRECT_URI_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Id of the profile."""
+    scope: _builtins.str
+    """Scope to ask for; empty: that of the application."""
+    redirect_uri: _builtins.str
+    """Where the provider sends the answer, as it is registered there; empty: the gateway's own /v1/oauth/callback."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        scope: _builtins.str = ...,
+        redirect_uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "redirect_uri", b"redirect_uri", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartAuthorizationRequest: _TypeAlias = StartAuthorizationRequest  # noqa: Y015
+
+@_typing.final
+class StartAuthorizationResponse(_message.Message):
+    """StartAuthorizationResponse is the reply of StartAuthorization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORIZATION_URI_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    authorization_uri: _builtins.str
+    """Where to send the one who consents."""
+    state: _builtins.str
+    """The state in that URL, which the answer brings back."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is good."""
+
+    def __init__(
+        self,
+        *,
+        authorization_uri: _builtins.str = ...,
+        state: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_uri", b"authorization_uri", "expire_time", b"expire_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartAuthorizationResponse: _TypeAlias = StartAuthorizationResponse  # noqa: Y015
+
+@_typing.final
+class CompleteAuthorizationRequest(_message.Message):
+    """CompleteAuthorizationRequest is the request of CompleteAuthorization: what the answer has (RFC 6749 section 4.1.2)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    ISSUER_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """The state. Required."""
+    code: _builtins.str
+    """The authorization code. Required unless there is an error."""
+    error: _builtins.str
+    """The error, if the provider names one."""
+    issuer: _builtins.str
+    """The issuer, if the provider names it (RFC 9207)."""
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        code: _builtins.str = ...,
+        error: _builtins.str = ...,
+        issuer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "error", b"error", "issuer", b"issuer", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteAuthorizationRequest: _TypeAlias = CompleteAuthorizationRequest  # noqa: Y015
+
+@_typing.final
+class CompleteAuthorizationResponse(_message.Message):
+    """CompleteAuthorizationResponse is the reply of CompleteAuthorization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_NAME_FIELD_NUMBER: _builtins.int
+    profile_id: _builtins.int
+    """Id of the profile that has the tokens now."""
+    profile_name: _builtins.str
+    """Name of the profile."""
+    def __init__(
+        self,
+        *,
+        profile_id: _builtins.int = ...,
+        profile_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile_id", b"profile_id", "profile_name", b"profile_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteAuthorizationResponse: _TypeAlias = CompleteAuthorizationResponse  # noqa: Y015
 
 @_typing.final
 class CreateProfileLinkRequest(_message.Message):

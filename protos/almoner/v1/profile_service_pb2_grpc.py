@@ -70,6 +70,16 @@ class ProfileServiceStub:
                 request_serializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.SerializeToString,
                 response_deserializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.FromString,
                 _registered_method=True)
+        self.StartAuthorization = channel.unary_unary(
+                '/almoner.v1.ProfileService/StartAuthorization',
+                request_serializer=almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationResponse.FromString,
+                _registered_method=True)
+        self.CompleteAuthorization = channel.unary_unary(
+                '/almoner.v1.ProfileService/CompleteAuthorization',
+                request_serializer=almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationRequest.SerializeToString,
+                response_deserializer=almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationResponse.FromString,
+                _registered_method=True)
         self.CreateProfileLink = channel.unary_unary(
                 '/almoner.v1.ProfileService/CreateProfileLink',
                 request_serializer=almoner_dot_v1_dot_profile__service__pb2.CreateProfileLinkRequest.SerializeToString,
@@ -152,7 +162,7 @@ class ProfileServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteProfile(self, request, context):
-        """Deletes a profile and its secrets.
+        """Deletes a profile and its secrets, and revokes its grant at the provider if that offers it (RFC 7009).
 
         Required permissions: PERMISSION_PROFILES_DELETE.
         Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
@@ -169,6 +179,30 @@ class ProfileServiceServicer:
         Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
         Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
         time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAuthorization(self, request, context):
+        """Begins to get the first tokens of a profile, or new ones: returns the URL at the provider to which somebody must be
+        sent to consent (RFC 6749 section 4.1, with PKCE, RFC 7636).
+
+        Required permissions: PERMISSION_PROFILES_UPDATE.
+        Errors: PROFILE_NOT_FOUND, PROVIDER_UNKNOWN (no authorization endpoint is known).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteAuthorization(self, request, context):
+        """Ends what StartAuthorization began, with what the provider sent to the redirect URI: exchanges the code for tokens and
+        stores them. A state is good once, for ten minutes, and only as long as who began may change the profile.
+
+        Required permissions: anonymous, because a browser brings the answer; whoever shows credentials all the same must be
+        the user who began.
+        Errors: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_REFUSED (the provider says so), PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, PROFILE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,6 +309,16 @@ def add_ProfileServiceServicer_to_server(servicer, server):
                     servicer.GetAccessToken,
                     request_deserializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.FromString,
                     response_serializer=almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.SerializeToString,
+            ),
+            'StartAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAuthorization,
+                    request_deserializer=almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationResponse.SerializeToString,
+            ),
+            'CompleteAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteAuthorization,
+                    request_deserializer=almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationRequest.FromString,
+                    response_serializer=almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationResponse.SerializeToString,
             ),
             'CreateProfileLink': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateProfileLink,
@@ -475,6 +519,60 @@ class ProfileService:
             '/almoner.v1.ProfileService/GetAccessToken',
             almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenRequest.SerializeToString,
             almoner_dot_v1_dot_profile__service__pb2.GetAccessTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ProfileService/StartAuthorization',
+            almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationRequest.SerializeToString,
+            almoner_dot_v1_dot_profile__service__pb2.StartAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/almoner.v1.ProfileService/CompleteAuthorization',
+            almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationRequest.SerializeToString,
+            almoner_dot_v1_dot_profile__service__pb2.CompleteAuthorizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

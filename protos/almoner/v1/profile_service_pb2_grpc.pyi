@@ -64,7 +64,7 @@ class ProfileServiceStub:
     Errors: PROFILE_NOT_FOUND, APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
     """
     DeleteProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.DeleteProfileRequest, _profile_service_pb2.DeleteProfileResponse]
-    """Deletes a profile and its secrets.
+    """Deletes a profile and its secrets, and revokes its grant at the provider if that offers it (RFC 7009).
 
     Required permissions: PERMISSION_PROFILES_DELETE.
     Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
@@ -77,6 +77,22 @@ class ProfileServiceStub:
     Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
     Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
     time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
+    """
+    StartAuthorization: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.StartAuthorizationRequest, _profile_service_pb2.StartAuthorizationResponse]
+    """Begins to get the first tokens of a profile, or new ones: returns the URL at the provider to which somebody must be
+    sent to consent (RFC 6749 section 4.1, with PKCE, RFC 7636).
+
+    Required permissions: PERMISSION_PROFILES_UPDATE.
+    Errors: PROFILE_NOT_FOUND, PROVIDER_UNKNOWN (no authorization endpoint is known).
+    """
+    CompleteAuthorization: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.CompleteAuthorizationRequest, _profile_service_pb2.CompleteAuthorizationResponse]
+    """Ends what StartAuthorization began, with what the provider sent to the redirect URI: exchanges the code for tokens and
+    stores them. A state is good once, for ten minutes, and only as long as who began may change the profile.
+
+    Required permissions: anonymous, because a browser brings the answer; whoever shows credentials all the same must be
+    the user who began.
+    Errors: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_REFUSED (the provider says so), PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, PROFILE_NOT_FOUND.
     """
     CreateProfileLink: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.CreateProfileLinkRequest, _profile_service_pb2.CreateProfileLinkResponse]
     """Records that something uses, or could use, a profile.
@@ -160,7 +176,7 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     Errors: PROFILE_NOT_FOUND, APPLICATION_NOT_FOUND, WRONG_KIND, INVALID_UPDATE_MASK, ETAG_MISMATCH.
     """
     DeleteProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.DeleteProfileRequest, _profile_service_pb2.DeleteProfileResponse]  # type: ignore[assignment]
-    """Deletes a profile and its secrets.
+    """Deletes a profile and its secrets, and revokes its grant at the provider if that offers it (RFC 7009).
 
     Required permissions: PERMISSION_PROFILES_DELETE.
     Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
@@ -173,6 +189,22 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
     Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
     time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
+    """
+    StartAuthorization: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.StartAuthorizationRequest, _profile_service_pb2.StartAuthorizationResponse]  # type: ignore[assignment]
+    """Begins to get the first tokens of a profile, or new ones: returns the URL at the provider to which somebody must be
+    sent to consent (RFC 6749 section 4.1, with PKCE, RFC 7636).
+
+    Required permissions: PERMISSION_PROFILES_UPDATE.
+    Errors: PROFILE_NOT_FOUND, PROVIDER_UNKNOWN (no authorization endpoint is known).
+    """
+    CompleteAuthorization: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.CompleteAuthorizationRequest, _profile_service_pb2.CompleteAuthorizationResponse]  # type: ignore[assignment]
+    """Ends what StartAuthorization began, with what the provider sent to the redirect URI: exchanges the code for tokens and
+    stores them. A state is good once, for ten minutes, and only as long as who began may change the profile.
+
+    Required permissions: anonymous, because a browser brings the answer; whoever shows credentials all the same must be
+    the user who began.
+    Errors: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_REFUSED (the provider says so), PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, PROFILE_NOT_FOUND.
     """
     CreateProfileLink: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.CreateProfileLinkRequest, _profile_service_pb2.CreateProfileLinkResponse]  # type: ignore[assignment]
     """Records that something uses, or could use, a profile.
@@ -283,7 +315,7 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_service_pb2.DeleteProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.DeleteProfileResponse, _abc.Awaitable[_profile_service_pb2.DeleteProfileResponse]]:
-        """Deletes a profile and its secrets.
+        """Deletes a profile and its secrets, and revokes its grant at the provider if that offers it (RFC 7009).
 
         Required permissions: PERMISSION_PROFILES_DELETE.
         Errors: PROFILE_NOT_FOUND, ETAG_MISMATCH, PROFILE_IN_USE.
@@ -302,6 +334,34 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         Required permissions: PERMISSION_PROFILES_USE or PERMISSION_PROFILES_REVEAL.
         Errors: PROFILE_NOT_FOUND, CONSENT_NEEDED, TOKEN_IN_DOUBT, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE (retry after the
         time in RetryInfo), PROVIDER_UNKNOWN (no token endpoint is known).
+        """
+
+    @_abc_1.abstractmethod
+    def StartAuthorization(
+        self,
+        request: _profile_service_pb2.StartAuthorizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_service_pb2.StartAuthorizationResponse, _abc.Awaitable[_profile_service_pb2.StartAuthorizationResponse]]:
+        """Begins to get the first tokens of a profile, or new ones: returns the URL at the provider to which somebody must be
+        sent to consent (RFC 6749 section 4.1, with PKCE, RFC 7636).
+
+        Required permissions: PERMISSION_PROFILES_UPDATE.
+        Errors: PROFILE_NOT_FOUND, PROVIDER_UNKNOWN (no authorization endpoint is known).
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteAuthorization(
+        self,
+        request: _profile_service_pb2.CompleteAuthorizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_service_pb2.CompleteAuthorizationResponse, _abc.Awaitable[_profile_service_pb2.CompleteAuthorizationResponse]]:
+        """Ends what StartAuthorization began, with what the provider sent to the redirect URI: exchanges the code for tokens and
+        stores them. A state is good once, for ten minutes, and only as long as who began may change the profile.
+
+        Required permissions: anonymous, because a browser brings the answer; whoever shows credentials all the same must be
+        the user who began.
+        Errors: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_REFUSED (the provider says so), PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, PROFILE_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

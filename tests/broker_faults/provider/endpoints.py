@@ -110,7 +110,7 @@ class Endpoints:
             await self._requests.hold(record)
         try:
             if not fault.processed:
-                return web.json_response(_error(fault), status=fault.status)
+                return _failed(fault)
             self._registry.revoke(self._authenticated(request, form), form.get("token", ""))
             record.processed = True
             return web.Response()
@@ -187,8 +187,7 @@ class Endpoints:
             case Answer.ERROR_WITH_200:
                 return web.json_response({"ok": False, **_error(fault)})
             case Answer.ERROR:
-                headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-                return web.json_response(_error(fault), status=fault.status, headers=headers)
+                return _failed(fault)
             case Answer.REDIRECT:
                 # Another origin than the one that clients know.
                 location = request.url.with_host("localhost").with_path(f"/elsewhere/{client_id}")
@@ -222,6 +221,11 @@ def _body(tokens: Tokens) -> dict[str, Any]:
 
 def _error(fault: Fault) -> dict[str, Any]:
     return {"error": fault.error} if fault.error else {}
+
+
+def _failed(fault: Fault) -> web.Response:
+    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+    return web.json_response(_error(fault), status=fault.status, headers=headers)
 
 
 def _closed(request: web.Request) -> web.StreamResponse:

@@ -71,9 +71,10 @@ OUTCOMES = {
     "+": grpc.StatusCode.OK,
     "p": grpc.StatusCode.PERMISSION_DENIED,
     "n": grpc.StatusCode.NOT_FOUND,
+    "s": grpc.StatusCode.FAILED_PRECONDITION,
 }
 
-# One letter a caller, in the order of CALLERS: + may, p permission denied, n not found.
+# One letter a caller, in the order of CALLERS: + may, p permission denied, n not found, s refused for their state.
 #                        nobody owner other client tenant chief foreign admin
 TABLE = {
     "CreateProfile":       "p + + + + + + +",
@@ -82,6 +83,8 @@ TABLE = {
     "UpdateProfile":       "p + n n + + n +",
     "DeleteProfile":       "p + n n + + n +",
     "GetAccessToken":      "p + n p + + n +",
+    "StartAuthorization":  "p + n n + + n +",
+    "CompleteAuthorization": "s s s s s s s s",
     "CreateProfileLink":   "p + n n + + n +",
     "GetProfileLink":      "p + n n + + n +",
     "ListProfileLinks":    "p + + + + + + +",
@@ -308,6 +311,13 @@ async def update_profile(w: World) -> Message:
     return P.UpdateProfileRequest(profile=profile_pb2.Profile(id=await w.profile(), name="Q"))
 
 
+async def complete_authorization(w: World) -> Message:
+    """Whether a provider has consented is not looked at before the state, which is somebody else's."""
+    request = P.StartAuthorizationRequest(id=await w.profile())
+    started = await w.ProfileService.StartAuthorization(request, metadata=w.almoner.as_("owner"))
+    return P.CompleteAuthorizationRequest(state=started.state, error="access_denied")
+
+
 async def update_profile_link(w: World) -> Message:
     return P.UpdateProfileLinkRequest(link=profile_pb2.ProfileLink(id=await w.link(), name="Q"))
 
@@ -514,6 +524,8 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "UpdateProfile": update_profile,
     "DeleteProfile": by_id(P.DeleteProfileRequest, "profile"),
     "GetAccessToken": by_id(P.GetAccessTokenRequest, "profile_with_token"),
+    "StartAuthorization": by_id(P.StartAuthorizationRequest, "profile"),
+    "CompleteAuthorization": complete_authorization,
     "CreateProfileLink": create_profile_link,
     "GetProfileLink": by_id(P.GetProfileLinkRequest, "link"),
     "ListProfileLinks": nothing(P.ListProfileLinksRequest),

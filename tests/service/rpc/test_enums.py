@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from almoner.v1 import application_pb2, directory_pb2, error_reason_pb2, grant_pb2, profile_pb2
+from almoner.v1 import application_pb2, directory_pb2, error_reason_pb2, grant_pb2, profile_pb2, profile_service_pb2
 from service.access.permissions import ALL, Permission, from_text, to_text
 from service.applications.tables import ApplicationKind, ClientAuthentication
 from service.changes.tables import ChangeKind
+from service.consent.revocation_endpoint import Revocation
 from service.errors import DomainError, Reason
 from service.grants.tables import CertificateField, GrantType
 from service.profiles.tables import LinkKind, TokenState
@@ -34,6 +35,7 @@ def values_of(enum: Any, prefix: str) -> dict[str, int]:
         (LinkKind, profile_pb2.LinkKind, "LINK_KIND_"),
         (ChangeKind, profile_pb2.ChangeKind, "CHANGE_KIND_"),
         (TokenState, profile_pb2.TokenState, "TOKEN_STATE_"),
+        (Revocation, profile_service_pb2.Revocation, "REVOCATION_"),
         (ClientAuthentication, application_pb2.ClientAuthentication, "CLIENT_AUTHENTICATION_"),
         (GrantType, application_pb2.GrantType, "GRANT_TYPE_"),
         (CertificateField, grant_pb2.CertificateField, "CERTIFICATE_FIELD_"),

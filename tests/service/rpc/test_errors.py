@@ -86,6 +86,7 @@ def _example(kind: type[DomainError]) -> DomainError:
         errors.SlowDown: (5,),
         errors.IssuerUnavailable: ("https://issuer.example",),
         errors.ProviderUnavailable: ("http_503", 7),
+        errors.ConsentLost: ("unanswered",),
         errors.ProviderRefused: ("invalid_client",),
     }
     own = "__init__" in vars(kind)

@@ -409,6 +409,18 @@ async def provider_unknown(desk: Desk) -> None:
     await ask_for_token(desk, provider="unheard-of")
 
 
+@recipe(Reason.AUTHORIZATION_STATE_INVALID)
+async def authorization_state_invalid(desk: Desk) -> None:
+    await desk.call("CompleteAuthorization", state="x", code="x")
+
+
+@recipe(Reason.AUTHORIZATION_REFUSED)
+async def authorization_refused(desk: Desk) -> None:
+    profile = await desk.create(own())
+    started = await desk.call("StartAuthorization", id=profile.id)
+    await desk.call("CompleteAuthorization", state=started.state, error="access_denied")
+
+
 @recipe(Reason.DEVICE_CODE_EXPIRED)
 async def device_code_expired(desk: Desk) -> None:
     await (await counter_of(desk)).issue(device_code="x")
