@@ -42,6 +42,7 @@ SCOPES: Final[Mapping[str, Permissions]] = {
     "profiles": frozenset(
         {_P.MANAGEMENT_API, _P.PROFILES_LIST, _P.PROFILES_GET, _P.PROFILES_ALL, _P.LINKS_VIEW},
     ),
+    "profiles:use": frozenset({_P.PROFILES_USE}),
     "profiles:reveal": frozenset({_P.PROFILES_REVEAL}),
     "profiles:manage": frozenset({_P.PROFILES_CREATE, _P.PROFILES_UPDATE, _P.LINKS_MANAGE}),
     "profiles:delete": frozenset({_P.PROFILES_DELETE}),

@@ -16,6 +16,7 @@ P = Permission
 ALLOWED: dict[str, Permissions] = {
     "admin": ALL,
     "profiles": frozenset({P.MANAGEMENT_API, P.PROFILES_LIST, P.PROFILES_GET, P.PROFILES_ALL, P.LINKS_VIEW}),
+    "profiles:use": frozenset({P.PROFILES_USE}),
     "profiles:reveal": frozenset({P.PROFILES_REVEAL}),
     "profiles:manage": frozenset({P.PROFILES_CREATE, P.PROFILES_UPDATE, P.LINKS_MANAGE}),
     "profiles:delete": frozenset({P.PROFILES_DELETE}),
