@@ -12,22 +12,29 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import await_only as await_
 
 from service.errors import StorageUnavailable
+from service.storage.kept_connections import KeptConnections
+from service.storage.statements import FETCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from service.storage.store import Result, UseCase
+    from service.storage.store import Result, Tx, UseCase
 
 _LOG = structlog.get_logger(__name__)
 
 PATIENCE = 15.0
 """Seconds for which a write that loses races is run again, before its caller is told to come back later."""
+
+RECYCLE = 1800
+"""Seconds after which a connection is replaced by a new one."""
 
 LONGEST_PAUSE = 0.05
 """Seconds between two tries at the most; it begins with a twentieth of that and doubles."""
@@ -60,7 +67,7 @@ class PostgresStore:
             max_overflow=0,
             pool_timeout=10,
             pool_pre_ping=False,
-            pool_recycle=1800,
+            pool_recycle=RECYCLE,
             connect_args={
                 "timeout": 5,
                 "server_settings": {
@@ -70,7 +77,10 @@ class PostgresStore:
             },
         )
         # One statement is one snapshot either way, and without BEGIN and COMMIT it is one round trip instead of three.
-        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT", **{FETCH: _fetch})
+        # Half of the pool at the most, so that there is always a connection for writes.
+        lasting = RECYCLE if pool_size > 1 else 0
+        self._kept = KeptConnections(self._reads, most=max(1, pool_size // 2), longest=lasting)
         self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._losers = asyncio.Lock()
@@ -78,15 +88,7 @@ class PostgresStore:
 
     async def read(self, use_case: UseCase[Result]) -> Result:
         """See `Store.read`. Each statement of the use case sees what is committed when it starts."""
-        for last in (False, True):
-            try:
-                async with self._reads.connect() as connection:
-                    return await connection.run_sync(use_case)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                # A connection that went stale in the pool costs one try: the pool is renewed with it.
-                if last or not _lost_connection(error):
-                    raise _translated(error) from None
-        raise StorageUnavailable
+        return await self._reading(lambda: self._kept.run(use_case))
 
     async def read_shared(self, use_case: UseCase[Result]) -> Result:
         """See `Store.read_shared`. Who asks while one runs waits for the next, which all of them share."""
@@ -96,8 +98,13 @@ class PostgresStore:
         return cast("Result", await shared.result())
 
     async def scan(self, use_case: UseCase[Result]) -> Result:
-        """See `Store.scan`. The same as `read`: nobody waits for it but its caller."""
-        return await self.read(use_case)
+        """See `Store.scan`. As `read`, on another connection than those that quick reads take turns on."""
+
+        async def run() -> Result:
+            async with self._reads.connect() as connection:
+                return await connection.run_sync(use_case)
+
+        return await self._reading(run)
 
     async def snapshot(self, use_case: UseCase[Result]) -> Result:
         """See `Store.snapshot`."""
@@ -117,6 +124,18 @@ class PostgresStore:
         # Of the writes of this process that lost a race, one at a time is run again: they would lose to each other.
         async with self._losers:
             return await self._try_again(use_case)
+
+    async def _reading(self, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        for last in (False, True):
+            try:
+                return await run()
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                # A connection that went stale costs one try: the others are renewed with it.
+                if _lost_connection(error):
+                    await self._kept.close()
+                if last or not _lost_connection(error):
+                    raise _translated(error) from None
+        raise StorageUnavailable
 
     async def _try(self, use_case: UseCase[Result]) -> Result:
         async with self._writes.begin() as connection:
@@ -141,6 +160,7 @@ class PostgresStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
+        await self._kept.close()
         await self._engine.dispose()
 
 
@@ -164,6 +184,15 @@ class _Shared:
             await asyncio.wait((last,))
         self._running, self._next = self._next, None
         return await self._run()
+
+
+def _fetch(tx: Tx, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+    """Runs a read on asyncpg's own connection. If that fails, None: Core then tries, and says what is wrong its way."""
+    driver = cast("asyncpg.Connection[Any]", tx.connection.driver_connection)
+    try:
+        return cast("list[tuple[Any, ...]]", await_(driver.fetch(text, *parameters)))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return None
 
 
 def _sqlstate(error: Exception) -> str:

@@ -1,34 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running prebuilt statements: the hot path between a rule and the database.
 
-A statement is built once, with Core, when its module is imported. On SQLite its text is also compiled once, and runs on
-the driver's own connection: a point read takes microseconds, of which Core's execution machinery would be nine tenths.
-On PostgreSQL, where a round trip costs more than either, Core runs it.
+A statement is built once, with Core, when its module is imported. Its text is also compiled once, and runs on the
+driver's own connection: a point read takes microseconds, of which Core's execution machinery would be nine tenths. That
+is so on SQLite, and for reads on PostgreSQL; in PostgreSQL's transactions, which Core begins and ends, Core runs it.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from sqlalchemy import BindParameter, Boolean
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import visitors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import CursorResult
+    from sqlalchemy import CursorResult, Dialect
     from sqlalchemy.sql import ClauseElement, Executable
 
     from service.storage.store import Tx
 
+    Fetch: TypeAlias = Callable[[Tx, str, Sequence[Any]], list[tuple[Any, ...]] | None]
+
 Row = TypeVar("Row")
 
-_SQLITE = sqlite.dialect(paramstyle="qmark")
-_PREPARED: dict[tuple[object, tuple[str, ...]], _Prepared] = {}
+FETCH: Final = "almoner_fetch"
+"""Execution option of a connection: what runs a text with its parameters there, beside Core; None: it did not work."""
+
+_PREPARED: dict[tuple[str, object, tuple[str, ...]], _Prepared] = {}
 
 
 def one(tx: Tx, _row_class: type[Row], statement: Executable, parameters: Mapping[str, object]) -> Row | None:
@@ -41,7 +44,8 @@ def one(tx: Tx, _row_class: type[Row], statement: Executable, parameters: Mappin
         parameters: A value for each of its bound parameters.
     """
     if tx.dialect.name != "sqlite":
-        return cast("Row | None", tx.execute(statement, parameters).one_or_none())
+        rows = many(tx, _row_class, statement, parameters)
+        return rows[0] if rows else None
     prepared, cursor = _execute(tx, statement, parameters)
     found = cursor.fetchone()
     return None if found is None else cast("Row", prepared.row(found))
@@ -50,7 +54,7 @@ def one(tx: Tx, _row_class: type[Row], statement: Executable, parameters: Mappin
 def many(tx: Tx, _row_class: type[Row], statement: Executable, parameters: Mapping[str, object]) -> list[Row]:
     """Runs a statement that finds rows, and returns all of them; see `one`."""
     if tx.dialect.name != "sqlite":
-        return cast("list[Row]", list(tx.execute(statement, parameters)))
+        return cast("list[Row]", _fetched(tx, statement, parameters))
     prepared, cursor = _execute(tx, statement, parameters)
     return cast("list[Row]", [prepared.row(found) for found in cursor.fetchall()])
 
@@ -72,8 +76,18 @@ def run(tx: Tx, statement: Executable, parameters: Mapping[str, object]) -> int:
     return cursor.rowcount
 
 
+def _fetched(tx: Tx, statement: Executable, parameters: Mapping[str, object]) -> list[Any]:
+    fetch: Fetch | None = tx.get_execution_options().get(FETCH)
+    if fetch is not None:
+        prepared = _prepared(tx, statement, parameters)
+        found = fetch(tx, prepared.text, prepared.order(parameters))
+        if found is not None:
+            return [prepared.row(row) for row in found]
+    return list(tx.execute(statement, parameters))
+
+
 class _Prepared(NamedTuple):
-    """A statement's text for SQLite, what puts parameters in the order of its marks, and what makes a row of a tuple."""
+    """A statement's text for a database, what puts parameters in the order of its marks, and what makes a row of a tuple."""
 
     text: str
     order: Callable[[Mapping[str, object]], tuple[object, ...]]
@@ -81,19 +95,25 @@ class _Prepared(NamedTuple):
 
 
 def _execute(tx: Tx, statement: Executable, parameters: Mapping[str, object]) -> tuple[_Prepared, sqlite3.Cursor]:
-    key = (statement, tuple(parameters))
-    prepared = _PREPARED.get(key)
-    if prepared is None:
-        prepared = _PREPARED[key] = _prepare(cast("ClauseElement", statement), tuple(parameters))
+    prepared = _prepared(tx, statement, parameters)
     driver = cast("sqlite3.Connection", tx.connection.driver_connection)
     return prepared, driver.execute(prepared.text, cast("tuple[Any, ...]", prepared.order(parameters)))
 
 
-def _prepare(statement: ClauseElement, names: tuple[str, ...]) -> _Prepared:
+def _prepared(tx: Tx, statement: Executable, parameters: Mapping[str, object]) -> _Prepared:
+    names = tuple(parameters)
+    key = (tx.dialect.name, statement, names)
+    found = _PREPARED.get(key)
+    if found is None:
+        found = _PREPARED[key] = _prepare(cast("ClauseElement", statement), names, tx.dialect)
+    return found
+
+
+def _prepare(statement: ClauseElement, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
     # What an insert or an update is given beyond its own parameters are columns to write.
     columns = [name for name in names if name not in _bound_by(statement)]
     writes = getattr(statement, "is_insert", False) or getattr(statement, "is_update", False)
-    compiled: Any = statement.compile(dialect=_SQLITE, column_keys=columns if writes else None)
+    compiled: Any = statement.compile(dialect=dialect, column_keys=columns if writes else None)
     constants = {name: value for name, value in compiled.params.items() if name not in names}
     found = getattr(statement, "selected_columns", None) or getattr(statement, "_returning", ())
     return _Prepared(compiled.string, _orderer(compiled.positiontup, constants), _row_maker(found))

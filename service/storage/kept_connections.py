@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to PostgreSQL that stay out of their pool between reads: the way there and back costs as much as a read.
+
+Depends on SQLAlchemy and service.errors only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from service.errors import DomainError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from service.storage.store import Result, UseCase
+
+
+class _Kept(NamedTuple):
+    """A connection, and when it was taken out of the pool, in seconds."""
+
+    connection: AsyncConnection
+    since: float
+
+
+class KeptConnections:
+    """Runs use cases in autocommit, as many at a time as there are connections."""
+
+    def __init__(self, engine: AsyncEngine, *, most: int, longest: float) -> None:
+        """Keeps `most` connections at the most, and each for `longest` seconds."""
+        self._engine = engine
+        self._longest = longest
+        self._free = asyncio.Semaphore(most)
+        self._idle: list[_Kept] = []
+
+    @property
+    def idle(self) -> int:
+        """How many connections are kept and not in use."""
+        return len(self._idle)
+
+    async def run(self, use_case: UseCase[Result]) -> Result:
+        """Runs a use case.
+
+        Raises:
+            DBAPIError: the database refuses it or cannot be reached; also OSError, and TimeoutError of the pool.
+        """
+        async with self._free:
+            kept = self._idle.pop() if self._idle else _Kept(await self._engine.connect(), time.monotonic())
+            is_sound = False
+            try:
+                result = await kept.connection.run_sync(use_case)
+                is_sound = True
+            except DomainError:
+                is_sound = True
+                raise
+            finally:
+                if is_sound and time.monotonic() - kept.since < self._longest:
+                    self._idle.append(kept)
+                else:
+                    # Whoever gives up must not leave it half way back.
+                    await asyncio.shield(asyncio.create_task(kept.connection.close()))
+            return result
+
+    async def close(self) -> None:
+        """Gives back those that are idle: after a failure the others may be as stale, and at the end."""
+        idle, self._idle = self._idle, []
+        for kept in idle:
+            await kept.connection.close()
