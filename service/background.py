@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from service.crypto.keyring import Keyring
     from service.storage.database_clock import DatabaseClock
     from service.storage.store import Store, Tx
+    from service.webhooks.dispatcher import WebhookDispatcher
 
 _LOG = structlog.get_logger(__name__)
 
@@ -79,6 +80,7 @@ class Background:
         database_clock: DatabaseClock,
         refresher: Refresher,
         revoker: Revoker,
+        dispatcher: WebhookDispatcher,
         keep_replies: int,
         keep_grants: int,
         keep_changes: int,
@@ -95,6 +97,7 @@ class Background:
             database_clock: What is set by the database's clock.
             refresher: What refreshes tokens without being asked.
             revoker: Has providers revoke the grants of profiles that were deleted.
+            dispatcher: Of those to webhooks.
             keep_replies: Hours for which a request id is remembered.
             keep_grants: Hours for which a grant is kept after its end.
             keep_changes: Hours for which a change of a profile is kept.
@@ -108,6 +111,7 @@ class Background:
         self._database_clock = database_clock
         self._refresher = refresher
         self._revoker = revoker
+        self._dispatcher = dispatcher
         self._keep_replies = keep_replies * HOUR
         self._keep_grants = keep_grants * HOUR
         self._keep_changes = keep_changes * HOUR
@@ -121,6 +125,7 @@ class Background:
             asyncio.create_task(_every(HEALTH_INTERVAL, self._follow_database)),
             asyncio.create_task(_every(SEAL_INTERVAL, self.seal)),
             asyncio.create_task(self._feed.run()),
+            asyncio.create_task(self._dispatcher.run()),
             asyncio.create_task(_every(USES_INTERVAL, self._uses.write)),
             asyncio.create_task(_every(REFRESH_INTERVAL, self._refresher.look)),
             asyncio.create_task(_every(REVOKE_INTERVAL, self._revoker.retry)),
@@ -136,6 +141,7 @@ class Background:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._refresher.stop()
+        await self._dispatcher.stop()
         await _attempt(self._uses.write)
 
     async def seal(self) -> None:

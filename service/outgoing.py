@@ -140,6 +140,23 @@ class Outgoing:
         """
         return await self._request("POST", url, body, headers, most=most, seconds=seconds)
 
+    def objection(self, url: str) -> str:
+        """Returns what is wrong with a URL, whatever its name resolves to; empty: nothing. The URL is not in it."""
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError:
+            return "is no URL"
+        if parts.scheme not in self._schemes or not parts.hostname:
+            return f"is no URL of {' or '.join(self._schemes)}"
+        if "@" in parts.netloc:
+            return "has a user name in it"
+        try:
+            public = self._allow_private or is_public(parts.hostname)
+        except ValueError:
+            return ""  # A name: what it stands for is looked at when it is connected to.
+        return "" if public else "has an address that is not of the public internet"
+
     async def close(self) -> None:
         """Closes the connections."""
         if self._session is not None:
@@ -148,7 +165,8 @@ class Outgoing:
     async def _request(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, most: int, seconds: float
     ) -> Answer:
-        self._check(url)
+        if objection := self.objection(url):
+            raise NotSentError(f"{url!r} {objection}")
         progress = _Progress()
         try:
             async with (
@@ -167,15 +185,6 @@ class Outgoing:
             raise _failure(progress, f"{url} takes longer than {seconds:g} seconds") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(progress, f"{url} cannot be had: {error}") from None
-
-    def _check(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            raise NotSentError(f"{url!r} is no URL") from None
-        if parts.scheme not in self._schemes or not parts.hostname or "@" in parts.netloc:
-            raise NotSentError(f"{url!r} is no URL of {' or '.join(self._schemes)}, or has a user name in it")
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -24,6 +24,8 @@ from almoner.v1 import (
     profile_service_pb2_grpc,
     token_service_pb2,
     token_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from service.access.authentication import Authenticator
 from service.access.signed_tokens import SignedTokens
@@ -59,6 +61,8 @@ from service.rpc.units import Units
 from service.storage.database_clock import DatabaseClock
 from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
 from service.storage.sqlite import SqliteStore
+from service.webhooks.dispatcher import WebhookDispatcher
+from service.webhooks.rpc import WebhookServicer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +78,7 @@ SERVICES: Final = tuple(
         (directory_service_pb2, "DirectoryService"),
         (grant_service_pb2, "GrantService"),
         (token_service_pb2, "TokenService"),
+        (webhook_service_pb2, "WebhookService"),
     )
 )
 """Full names of the services of the API."""
@@ -182,6 +187,16 @@ class Service:
             tokens=tokens,
             clock=clock,
         )
+        # Connections of its own: receivers that hang are nobody else's affair.
+        self._receivers = Outgoing(
+            allow_http=settings.outgoing_allow_http,
+            allow_private=settings.outgoing_allow_private,
+            keep_connections=True,
+        )
+        dispatcher = WebhookDispatcher(
+            store=store, keyring=keyring, clock=time_of_all, outgoing=self._receivers, feed=self.feed
+        )
+        self._webhooks = WebhookServicer(self._units, dispatcher, self._receivers.objection)
         self.background = Background(
             store=store,
             keyring=keyring,
@@ -192,6 +207,7 @@ class Service:
             database_clock=time_of_all,
             refresher=Refresher(store, self.broker),
             revoker=self.revoker,
+            dispatcher=dispatcher,
             keep_replies=settings.request_id_retention,
             keep_grants=settings.grant_retention,
             keep_changes=settings.change_retention,
@@ -274,6 +290,7 @@ class Service:
         await self.exchanges.finish()
         await self._issuers.close()
         await self._outgoing.close()
+        await self._receivers.close()
         self.passwords.close()
         await self.store.close()
 
@@ -293,6 +310,7 @@ class Service:
         )
         grant_service_pb2_grpc.add_GrantServiceServicer_to_server(GrantServicer(self._units), to)
         token_service_pb2_grpc.add_TokenServiceServicer_to_server(self._tokens, to)
+        webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(self._webhooks, to)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, to)
 
 

@@ -299,10 +299,12 @@ class Settings(BaseSettings):
     change_retention: int = Field(
         default=168, ge=1, description="Hours that a change of a profile is kept for those who watch."
     )
-    outgoing_allow_http: bool = Field(default=False, description="Also call JWT issuers and providers over plain http.")
+    outgoing_allow_http: bool = Field(
+        default=False, description="Also call JWT issuers, providers and webhooks over plain http."
+    )
     outgoing_allow_private: bool = Field(
         default=False,
-        description="Also connect to JWT issuers and providers at addresses of private networks, this machine among them.",
+        description="Also connect to JWT issuers, providers and webhooks at addresses of private networks, this machine among them.",
     )
     provider_timeout: float = Field(
         default=15, gt=0, le=300, description="Seconds that a provider may take to answer the broker."

@@ -23,6 +23,7 @@ from almoner.v1 import (
     error_reason_pb2,
     grant_service_pb2,
     token_service_pb2,
+    webhook_service_pb2,
 )
 from almoner.v1 import profile_service_pb2 as profile_service
 from gateway.dialects import DIALECTS
@@ -169,6 +170,7 @@ def test_the_readme_has_every_method() -> None:
         directory_service_pb2,
         grant_service_pb2,
         token_service_pb2,
+        webhook_service_pb2,
     )
     services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
 

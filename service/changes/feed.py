@@ -57,11 +57,16 @@ class ChangeFeed:
         finally:
             self._followers -= 1
 
+    @property
+    def changed(self) -> asyncio.Event:
+        """What is set when more has positions than now. To be asked for before the outbox is read."""
+        return self._news
+
     def news(self) -> asyncio.Event:
-        """Returns what is set when more has positions than now. To be asked for before the outbox is read.
+        """Returns the same for those who go when the server does.
 
         Raises:
-            ServerStopping: there will be none.
+            ServerStopping: it does.
         """
         if self._closed:
             raise ServerStopping

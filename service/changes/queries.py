@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from service.changes.tables import ProfileChangeRow
+from service.changes.tables import ProfileChangeRow, SeenChange, StoredChange
 from service.directory.scopes import ORGANIZATION, OWN, VISIBLE
 from service.directory.tables import OrganizationRow
 from service.storage.statements import many, one, run, scalar
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
 
     from service.listing.listing import Scope
     from service.storage.store import Tx
-
-
-class StoredChange:
-    """A change that has its position, as it is read."""
-
-    position: int
-    profile_id: int
-    organization_id: str
-    kind: int
-    token_state: int
-    revision: int
-    time: int
 
 
 class Mark:
@@ -75,6 +63,12 @@ _AFTER = (
     .outerjoin(_ORGANIZATIONS, _ORGANIZATIONS.c.number == _CHANGES.c.organization)
     .where(_CHANGES.c.position > bindparam("after"), _CHANGES.c.position <= bindparam("last"))
     .order_by(_CHANGES.c.position)
+)
+_OF_ORGANIZATION = (
+    select(*(_CHANGES.c[name] for name in ("position", "profile_id", "kind", "token_state", "revision", "time")))
+    .where(_CHANGES.c.organization == bindparam("organization"), _CHANGES.c.position > bindparam("after"))
+    .order_by(_CHANGES.c.position)
+    .limit(bindparam("most"))
 )
 _OWN: Final = or_(_CHANGES.c.owner_id == bindparam("caller"), _CHANGES.c.creator_id == bindparam("caller"))
 _CLAUSES: Final[Mapping[str, ColumnElement[bool]]] = {
@@ -128,9 +122,15 @@ def drop_through(tx: Tx, last: int) -> None:
     run(tx, _DROP, {"last": last})
 
 
-def between(tx: Tx, after: int, last: int, scope: Scope) -> list[StoredChange]:
+def of_organization(tx: Tx, organization: int, after: int, most: int) -> list[StoredChange]:
+    """Returns the next changes of an organization after a position."""
+    parameters = {"organization": organization, "after": after, "most": most}
+    return many(tx, StoredChange, _OF_ORGANIZATION, parameters)
+
+
+def between(tx: Tx, after: int, last: int, scope: Scope) -> list[SeenChange]:
     """Returns the changes after a position, up to another one, that a scope lets through."""
     statement, parameters = _SEEN[scope.clauses], {"after": after, "last": last, **scope.parameters}
     if VISIBLE in scope.clauses:  # a list in a statement makes its text another one each time
         return list(tx.execute(statement, parameters))  # type: ignore[arg-type]
-    return many(tx, StoredChange, statement, parameters)
+    return many(tx, SeenChange, statement, parameters)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from service.access.caller import Caller
     from service.changes.feed import ChangeFeed
-    from service.changes.queries import StoredChange
     from service.changes.rules import Place
+    from service.changes.tables import SeenChange
     from service.crypto.keyring import Keyring
     from service.rpc.call import Call
     from service.rpc.units import Units
@@ -78,12 +78,12 @@ class WatchMethods:
         call.caller = await self._find_caller(call)
         return await self._units.read(lambda work: rules.read_on(work, organization_id, place))
 
-    def _message(self, place: Place, change: StoredChange | None = None) -> profile_service_pb2.WatchProfilesResponse:
+    def _message(self, place: Place, change: SeenChange | None = None) -> profile_service_pb2.WatchProfilesResponse:
         cursor = cursors.seal(self._keyring, place.position, place.time)
         return profile_service_pb2.WatchProfilesResponse(cursor=cursor, change=_change(change) if change else None)
 
 
-def _change(change: StoredChange) -> profile_pb2.ProfileChange:
+def _change(change: SeenChange) -> profile_pb2.ProfileChange:
     return profile_pb2.ProfileChange(
         profile_id=change.profile_id,
         kind=profile_pb2.ChangeKind.ValueType(change.kind),

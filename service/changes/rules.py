@@ -19,8 +19,7 @@ from service.errors import CursorExpired
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.changes.queries import StoredChange
-    from service.changes.tables import ChangeKind
+    from service.changes.tables import ChangeKind, SeenChange, StoredChange
     from service.listing.listing import Scope
     from service.storage.store import Tx
     from service.work import Work
@@ -81,7 +80,7 @@ class Batch(NamedTuple):
         more: Whether more has happened already.
     """
 
-    changes: Sequence[StoredChange]
+    changes: Sequence[SeenChange]
     place: Place
     more: bool
 
@@ -159,6 +158,11 @@ def read_on(work: Work, organization_id: str, place: Place) -> Batch:
     # Last, because each statement may see what was deleted before it.
     _require_kept(work.tx, place)
     return Batch(changes, Place(mark.position, mark.time), more=mark.position == limit)
+
+
+def of_organization(tx: Tx, organization: int, after: int, most: int) -> list[StoredChange]:
+    """Returns the changes of an organization after a position, in order, so many at the most."""
+    return queries.of_organization(tx, organization, after, most)
 
 
 def drop_some(tx: Tx, before: int) -> bool:

@@ -41,3 +41,20 @@ class ProfileChangeRow(StoredRow, table=True):
     token_state: int
     revision: int
     time: int = Field(sa_type=BigInteger)
+
+
+class StoredChange:
+    """A change that has its position, as it is read."""
+
+    position: int
+    profile_id: int
+    kind: int
+    token_state: int
+    revision: int
+    time: int
+
+
+class SeenChange(StoredChange):
+    """The same with the UUID of its organization; empty: that is deleted."""
+
+    organization_id: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from service.directory import user_queries
 from service.profiles import rules as profiles
+from service.webhooks import rules as webhooks
 
 if TYPE_CHECKING:
     from service.storage.store import Tx
@@ -65,4 +66,5 @@ def remove(work: Work, account: int) -> None:
     """Deletes the account of a client application that is deleted, with the profiles that it owns."""
     profiles.remove_of_owner(work, account)
     profiles.forget_user(work, account)
+    webhooks.forget_user(work, account)
     user_queries.remove(work.tx, account)

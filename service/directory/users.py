@@ -20,6 +20,7 @@ from service.errors import AlreadyExists, FailedPrecondition, InvalidField, NotF
 from service.etags import require_etag
 from service.listing.listing import Page, PageContext
 from service.profiles import rules as profiles
+from service.webhooks import rules as webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,6 +208,7 @@ def delete(work: Work, key: int | str, etag: str, *, cascade: bool) -> None:
     profiles.remove_of_owner(work, user.id)
     profiles.forget_user(work, user.id)
     applications.forget_owner(work, user.id)
+    webhooks.forget_user(work, user.id)
     user_queries.remove(work.tx, user.id)
     if administered:
         administrators.require_one(work)

@@ -24,7 +24,7 @@ class WebhookRow(StoredRow, table=True):
     creator_id: int = Field(sa_type=BigInteger, index=True)
     url: str
     description: str
-    enabled: bool
+    disabled: bool
     kinds: int
     secret: bytes = Field(sa_type=LargeBinary)
     previous_secret: bytes | None = Field(sa_type=LargeBinary, nullable=True)
@@ -56,8 +56,8 @@ class WebhookDispatchRow(StoredRow, table=True):
 class WebhookDeliveryRow(StoredRow, table=True):
     """A change that a webhook has yet to be told of.
 
-    `next_try` is NULL while an earlier change of the same profile is not delivered; `attempts` have failed so far;
-    `queued` is when it was handed out. All else is as in `ProfileChangeRow`.
+    `next_try` is NULL while an earlier change of the same profile is not delivered; 0: at once. `attempts` have failed so
+    far, the first at `first_try`. All else is as in `ProfileChangeRow`.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -78,6 +78,6 @@ class WebhookDeliveryRow(StoredRow, table=True):
     token_state: int
     revision: int
     time: int = Field(sa_type=BigInteger)
-    queued: int = Field(sa_type=BigInteger)
+    first_try: int = Field(sa_type=BigInteger)
     attempts: int
     next_try: int | None = Field(sa_type=BigInteger, nullable=True)

@@ -23,6 +23,8 @@ from almoner.v1 import (
     profile_service_pb2_grpc,
     token_service_pb2,
     token_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from tests.refusals import refusal_of
 from tests.streams import answered
@@ -40,6 +42,7 @@ SERVICES: Final[dict[str, tuple[Any, Any]]] = {
         (directory_service_pb2, directory_service_pb2_grpc.DirectoryServiceStub),
         (grant_service_pb2, grant_service_pb2_grpc.GrantServiceStub),
         (token_service_pb2, token_service_pb2_grpc.TokenServiceStub),
+        (webhook_service_pb2, webhook_service_pb2_grpc.WebhookServiceStub),
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for name in service.methods_by_name
@@ -84,6 +87,10 @@ def application(**members: Any) -> dict[str, Any]:
 
 def client(**members: Any) -> dict[str, Any]:
     return {"application": {"name": "A", "client": members}}
+
+
+def webhook(**members: Any) -> dict[str, Any]:
+    return {"webhook": {"url": "https://receiver.example/", **members}}
 
 
 def user(**members: Any) -> dict[str, Any]:
@@ -503,6 +510,25 @@ ROWS: Final = [
     *(invalid("WatchProfiles", {"cursor": cursor}, "cursor") for cursor in ("x", "\u0000", "AAAA", "=", "x" * 513)),
     invalid("WatchProfiles", {"organizationId": "x"}, "organization_id"),
     missing("WatchProfiles", {"organizationId": NOWHERE}, "ORGANIZATION"),
+    invalid("CreateWebhook", {}, "webhook"),
+    *(
+        invalid("CreateWebhook", webhook(url=url), "webhook.url")
+        for url in ("", "x", "http://x/", "https://u:p@x/", "https://127.0.0.1/", "https://x/\n", "https://[/", "x" * 2049)
+    ),
+    *(
+        invalid("CreateWebhook", webhook(secret=secret), "webhook.secret")
+        for secret in ("x", "whsec_", "whsec_AAAA", "whsec_\u0000", "whsec_" + "A" * 123)
+    ),
+    *(invalid("CreateWebhook", webhook(kinds=[kind]), "webhook.kinds[0]") for kind in (0, -1, 99)),
+    invalid("CreateWebhook", webhook(description="\u0000"), "webhook.description"),
+    invalid("CreateWebhook", webhook(organizationId="x"), "webhook.organization_id"),
+    invalid("CreateWebhook", {**webhook(), "requestId": "x"}, "request_id"),
+    missing("CreateWebhook", webhook(organizationId=NOWHERE), "ORGANIZATION"),
+    *(missing("GetWebhook", {"id": number}, "WEBHOOK") for number in (0, -1, 2**63 - 1)),
+    missing("UpdateWebhook", {"webhook": {"id": 999_999, "description": "D"}}, "WEBHOOK"),
+    mask("UpdateWebhook", {"webhook": {"id": 1}, "updateMask": "etag"}),
+    mask("UpdateWebhook", {"webhook": {"id": 1}, "updateMask": "organizationId"}),
+    missing("DeleteWebhook", {"id": 999_999}, "WEBHOOK"),
     *(invalid(name, {"pageSize": -1}, "page_size") for name in LISTS),
     *(invalid(name, {"skip": -(2**31)}, "skip") for name in LISTS),
     *(invalid(name, {"filter": "x" * 4_097}, "filter") for name in LISTS),

@@ -7,6 +7,7 @@ The whole product runs in a process of its own, from its first start on, logging
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import uuid
@@ -29,6 +30,9 @@ from almoner.v1 import (
     profile_pb2,
     profile_service_pb2,
     profile_service_pb2_grpc,
+    webhook_pb2,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from tests.canary.marks import forms_of, found_in, new_mark
 from tests.canary.product import Product, serving, start
@@ -87,6 +91,7 @@ class Driver:
         self.metadata = (("authorization", f"Bearer {run.secret('admin-token')}"),)
         self.profiles: Any = profile_service_pb2_grpc.ProfileServiceStub(channel)
         self.applications: Any = application_service_pb2_grpc.ApplicationServiceStub(channel)
+        self.webhooks: Any = webhook_service_pb2_grpc.WebhookServiceStub(channel)
         self.directory: Any = directory_service_pb2_grpc.DirectoryServiceStub(channel)
 
     async def send(
@@ -235,6 +240,20 @@ class Driver:
         )
         user = directory_pb2.User(username="bob", password=secret("grpc-password"))
         await self.directory.CreateUser(directory_service_pb2.CreateUserRequest(user=user), metadata=metadata)
+
+    async def hook_over_grpc(self) -> None:
+        """Sets secrets of a webhook, which then fails to be told of what the other calls do."""
+        chosen = "whsec_" + base64.b64encode(self.run.mark.encode()).decode()
+        webhook = webhook_pb2.Webhook(url="https://receiver.invalid/", secret=chosen)
+        create = webhook_service_pb2.CreateWebhookRequest(webhook=webhook, request_id=str(uuid.uuid4()))
+        made = (await self.webhooks.CreateWebhook(create, metadata=self.metadata)).webhook
+        update = webhook_service_pb2.UpdateWebhookRequest(webhook=made, update_mask=FieldMask(paths=["secret"]))
+        replaced = await self.webhooks.UpdateWebhook(update, metadata=self.metadata)
+        self.run.generated.append(replaced.secret.removeprefix("whsec_"))
+        wrong = webhook_service_pb2.UpdateWebhookRequest(
+            webhook=webhook_pb2.Webhook(id=made.id, secret=self.run.secret("webhook-secret"))
+        )
+        await self.refused(self.webhooks.UpdateWebhook(wrong, metadata=self.metadata))
 
     async def rotate_over_grpc(self, application_id: str) -> None:
         secret, metadata = self.run.secret, self.metadata
@@ -407,6 +426,7 @@ async def drive(run: Run, product: Product) -> None:
         driver = Driver(run, product, session, channel)
         await driver.store_over_rest()
         await driver.use_tokens()
+        await driver.hook_over_grpc()
         await driver.store_over_grpc()
         await driver.misuse_over_rest()
         await driver.misuse_over_grpc()
@@ -453,7 +473,7 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
     returned = b"".join(run.returned)
     for name in ("client-secret", "other-secret", "access-token", "refresh-token", "another-token"):
         assert run.secret(name).encode() in returned
-    assert len(run.generated) == 9
+    assert len(run.generated) == 10
     assert all(token.encode() in returned for token in run.generated[:5])
     assert all(run.generated)
     assert set(run.statuses) >= {200, 201, 400, 401, 404, 405, 409, 412, 413}

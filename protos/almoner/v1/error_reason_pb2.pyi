@@ -166,6 +166,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the state was not issued here, is too old, was used before or is another user's."""
     ERROR_REASON_AUTHORIZATION_REFUSED: _ErrorReason.ValueType  # 58
     """FAILED_PRECONDITION: the provider sent an error instead of a code, for example access_denied. Metadata: error."""
+    ERROR_REASON_WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 72
+    """NOT_FOUND: no such webhook for this caller. Metadata: id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the catalogue of google.rpc.ErrorInfo.reason values, without the ERROR_REASON_ prefix and in the
@@ -317,4 +319,6 @@ ERROR_REASON_AUTHORIZATION_STATE_INVALID: ErrorReason.ValueType  # 57
 """FAILED_PRECONDITION: the state was not issued here, is too old, was used before or is another user's."""
 ERROR_REASON_AUTHORIZATION_REFUSED: ErrorReason.ValueType  # 58
 """FAILED_PRECONDITION: the provider sent an error instead of a code, for example access_denied. Metadata: error."""
+ERROR_REASON_WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 72
+"""NOT_FOUND: no such webhook for this caller. Metadata: id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

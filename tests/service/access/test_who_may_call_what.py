@@ -25,6 +25,9 @@ from almoner.v1 import (
     profile_service_pb2_grpc,
     token_service_pb2,
     token_service_pb2_grpc,
+    webhook_pb2,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from service.rpc.interceptors import ANONYMOUS_METHODS
 from tests.databases import ADMIN_TOKEN
@@ -41,17 +44,18 @@ if TYPE_CHECKING:
     from tests.databases import SqliteTemplate
 
 P, A, D, G = profile_service_pb2, application_service_pb2, directory_service_pb2, grant_service_pb2
-T = token_service_pb2
+T, W = token_service_pb2, webhook_service_pb2
 STUBS = {
     "ProfileService": profile_service_pb2_grpc.ProfileServiceStub,
     "ApplicationService": application_service_pb2_grpc.ApplicationServiceStub,
     "DirectoryService": directory_service_pb2_grpc.DirectoryServiceStub,
     "GrantService": grant_service_pb2_grpc.GrantServiceStub,
     "TokenService": token_service_pb2_grpc.TokenServiceStub,
+    "WebhookService": webhook_service_pb2_grpc.WebhookServiceStub,
 }
 METHODS = {
     method.name: (service.name, method)
-    for module in (P, A, D, G, T)
+    for module in (P, A, D, G, T, W)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -159,6 +163,11 @@ TABLE = {
     "IssueClientToken":          "+ + + + + + + +",
     "ExchangeApiToken":          "+ + + + + + + +",
     "ListSigningKeys":           "+ + + + + + + +",
+    "CreateWebhook":       "p p p p p + n +",
+    "GetWebhook":          "p p p p p + n +",
+    "ListWebhooks":        "p p p p p + + +",
+    "UpdateWebhook":       "p p p p p + n +",
+    "DeleteWebhook":       "p p p p p + n +",
 }  # fmt: skip
 
 _NUMBERS = itertools.count(1)
@@ -279,10 +288,23 @@ class World:
         request = T.StartDeviceAuthorizationRequest(client_id=(await self.token_client()).id, scopes=["a"])
         return str((await self.TokenService.StartDeviceAuthorization(request)).user_code)
 
+    async def webhook(self) -> int:
+        reply = await self.WebhookService.CreateWebhook(await create_webhook(self), metadata=self.almoner.as_admin)
+        return int(reply.webhook.id)
+
     async def token(self) -> int:
         request = D.CreateApiTokenRequest(api_token=directory_pb2.ApiToken(name="T"))
         reply = await self.DirectoryService.CreateApiToken(request, metadata=self.almoner.as_("owner"))
         return int(reply.api_token.id)
+
+
+async def create_webhook(w: World) -> Message:
+    webhook = webhook_pb2.Webhook(url="https://receiver.example/", organization_id=w.organization.id)
+    return W.CreateWebhookRequest(webhook=webhook)
+
+
+async def update_webhook(w: World) -> Message:
+    return W.UpdateWebhookRequest(webhook=webhook_pb2.Webhook(id=await w.webhook(), description="D"))
 
 
 def new_mapping(w: World) -> grant_pb2.JwtMapping:
@@ -600,6 +622,11 @@ REQUESTS: dict[str, Callable[[World], Awaitable[Message]]] = {
     "IssueClientToken": issue_client_token,
     "ExchangeApiToken": exchange_api_token,
     "ListSigningKeys": nothing(T.ListSigningKeysRequest),
+    "CreateWebhook": create_webhook,
+    "GetWebhook": by_id(W.GetWebhookRequest, "webhook"),
+    "ListWebhooks": nothing(W.ListWebhooksRequest),
+    "UpdateWebhook": update_webhook,
+    "DeleteWebhook": by_id(W.DeleteWebhookRequest, "webhook"),
 }
 
 

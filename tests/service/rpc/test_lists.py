@@ -27,6 +27,8 @@ from almoner.v1 import (
     profile_pb2,
     profile_service_pb2,
     profile_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from service.grants.tables import GrantType
 from tests.conftest import BACKENDS
@@ -34,6 +36,8 @@ from tests.refusals import refusal_of
 from tests.running import running
 from tests.service.grants.office import HOUR, Office
 from tests.service.profiles.desk import Desk, P, open_desk, own
+from tests.service.webhooks.office import Office as WebhookOffice
+from tests.service.webhooks.office import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,6 +62,7 @@ MODULES: dict[str, tuple[Any, Any]] = {
         ("ListAccessRules", "ListGrants", "ListJwtMappings"),
         (grant_service_pb2, grant_service_pb2_grpc.GrantServiceStub),
     ),
+    "ListWebhooks": (webhook_service_pb2, webhook_service_pb2_grpc.WebhookServiceStub),
 }
 
 
@@ -181,7 +186,18 @@ async def _stock(desk: Desk) -> Stock:
     binding = directory_pb2.RoleBinding(user_id=user.id, role_id=made_role.id, organization_id=desk.organization.id)
     await call.CreateRoleBinding(directory_service_pb2.CreateRoleBindingRequest(role_binding=binding), metadata=admin)
     await _stock_grants(desk)
+    await _stock_webhooks(desk)
     return Stock(desk)
+
+
+async def _stock_webhooks(desk: Desk) -> None:
+    office = WebhookOffice(desk)
+    for name in "bab":
+        await office.create(f"https://{name}.example/", description=f"of {name}", disabled=True)
+    admins = {"by": desk.almoner.as_admin_token, "organization_id": desk.organization.id}
+    made, _ = await office.create("https://c.example/", disabled=True, **admins)
+    await office.update(Webhook(id=made.id, description="new"))
+    await office.update(Webhook(id=made.id), "disabled")
 
 
 async def _stock_grants(desk: Desk) -> None:

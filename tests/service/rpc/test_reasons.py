@@ -37,6 +37,7 @@ from tests.service.grants.tokens.counter import Time, bearer, open_counter
 from tests.service.grants.tokens.issuer import Issuer, claims, map_to
 from tests.service.profiles.desk import CONNECTION, P, open_desk, own
 from tests.service.rpc.fakes import faking
+from tests.service.webhooks.office import Office
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -246,6 +247,11 @@ async def storage_unavailable(desk: Desk) -> None:
         await desk.create(own(access_token="x" * 16_000))
     finally:
         driver.execute(f"PRAGMA max_page_count={unbounded}")
+
+
+@recipe(Reason.WEBHOOK_NOT_FOUND)
+async def webhook_not_found(desk: Desk) -> None:
+    await Office(desk).get(2**40)
 
 
 @recipe(Reason.CURSOR_EXPIRED)

@@ -58,7 +58,7 @@ def _add_webhooks() -> None:
         sa.Column("creator_id", sa.BigInteger(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
-        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("kinds", sa.Integer(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("previous_secret", sa.LargeBinary(), nullable=True),
@@ -106,7 +106,7 @@ def _add_deliveries() -> None:
         sa.Column("token_state", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("queued", sa.BigInteger(), nullable=False),
+        sa.Column("first_try", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_try", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
