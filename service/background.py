@@ -175,7 +175,7 @@ class Background:
             more = await self._store.sweep(lambda tx: changes.drop_some(tx, before))
 
     async def _tidy_authorizations(self) -> None:
-        now = self._clock()
+        now = self._database_clock()
         await self._store.sweep(lambda tx: consent.drop_expired(tx, now))
 
     async def _drop_signing_keys(self) -> None:

@@ -52,7 +52,7 @@ class Exchanges:
         """
         self._store = store
         self._keyring = keyring
-        self._clock = clock
+        self.clock = clock
         self._outgoing = outgoing
         self._timeout = provider_timeout
         self._running: set[asyncio.Task[Completed]] = set()
@@ -125,5 +125,5 @@ class Exchanges:
                 wait = min(2 * wait, LONGEST_WRITE_PAUSE)
 
     def _work(self, request_id: str, rule: Callable[[AnonymousWork], Result]) -> Callable[[Tx], Result]:
-        now = self._clock()
+        now = self.clock()
         return lambda tx: rule(AnonymousWork(tx, now, self._keyring, request_id))

@@ -47,6 +47,7 @@ class RevocationRequest:
     """What a provider is asked, and by which client.
 
     Attributes:
+        profile_id: Id of the profile that there was.
         revocation_uri: The revocation endpoint.
         client_id: Our client id.
         client_secret: Our client secret; empty: we have none.
@@ -55,6 +56,7 @@ class RevocationRequest:
         token_type_hint: Which it is, `refresh_token` or `access_token`.
     """
 
+    profile_id: int
     revocation_uri: str
     client_id: str
     client_secret: str
@@ -63,7 +65,7 @@ class RevocationRequest:
     token_type_hint: str
 
     def __repr__(self) -> str:
-        return f"RevocationRequest(client_id={self.client_id!r})"
+        return f"RevocationRequest(profile_id={self.profile_id})"
 
 
 async def revoke(outgoing: Outgoing, request: RevocationRequest, *, seconds: float) -> Outcome:

@@ -15,7 +15,7 @@ from service.broker import registrations
 from service.clock import DAY, HOUR, SECOND
 from service.consent import revocation_queries as queries
 from service.consent.revocation_endpoint import Revocation, RevocationRequest
-from service.crypto.keyring import Where
+from service.crypto.keyring import UnsealError, Where
 from service.crypto.tokens import new_uuid
 
 if TYPE_CHECKING:
@@ -49,9 +49,17 @@ def begin(work: Work, profile_id: int, organization: int) -> str:
         organization: Number of its organization.
 
     Returns:
-        Id of the revocation, whose first try its caller makes once this is committed; empty where there is no token, or
-        the provider has no such endpoint.
+        Id of the revocation, whose first try its caller makes once this is committed; empty where there is no token that
+        can be read, or the provider has no such endpoint.
     """
+    try:
+        return _begin(work, profile_id, organization)
+    except UnsealError:
+        # Sealed by a key that is lost. The profile has to go all the same.
+        return ""
+
+
+def _begin(work: Work, profile_id: int, organization: int) -> str:
     registration = registrations.find(work.tx, work.keyring, profile_id)
     stored = queries.tokens_of(work.tx, profile_id)
     if registration is None or not registration.revocation_uri or stored is None:
@@ -136,6 +144,7 @@ def _end(work: Work, stored: RevocationRow, outcome: str, failure: str = "") -> 
 def _request(keyring: Keyring, stored: RevocationRow) -> RevocationRequest:
     secret = stored.client_secret
     return RevocationRequest(
+        profile_id=stored.profile_id,
         revocation_uri=stored.revocation_uri,
         client_id=stored.client_id,
         client_secret=keyring.unseal_text(secret, _place("client_secret", stored.id)) if secret else "",

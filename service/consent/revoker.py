@@ -76,7 +76,12 @@ class Revoker:
     async def _try(self, revocation_id: str, request: RevocationRequest, seconds: float) -> Revocation:
         outcome = await revoke(self._outgoing, request, seconds=seconds)
         if outcome.failure:
-            _LOG.warning("revocation.failed", outcome=outcome.revocation.name.lower(), error=outcome.failure)
+            _LOG.warning(
+                "revocation.failed",
+                profile=request.profile_id,
+                outcome=outcome.revocation.name.lower(),
+                error=outcome.failure,
+            )
         await self._store.write(self._work(lambda work: revocations.settle(work, revocation_id, outcome)))
         return outcome.revocation
 

@@ -50,7 +50,8 @@ class ConsentMethods(profile_service_pb2_grpc.ProfileServiceServicer):
         self, request: profile_service_pb2.StartAuthorizationRequest, context: Context
     ) -> profile_service_pb2.StartAuthorizationResponse:
         wanted = Wanted(request.scope, request.redirect_uri or self._redirect_uri)
-        started = await self._units.write(lambda work: rules.start(work, request.id, wanted))
+        now = self._exchanges.clock()
+        started = await self._units.write(lambda work: rules.start(work, request.id, wanted, now))
         return profile_service_pb2.StartAuthorizationResponse(
             authorization_uri=started.authorization_uri,
             state=started.state,

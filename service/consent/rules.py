@@ -131,8 +131,8 @@ class _Reached(NamedTuple):
     organization: int
 
 
-def start(work: Work, profile_id: int, wanted: Wanted) -> Started:
-    """Makes an authorization request for a profile.
+def start(work: Work, profile_id: int, wanted: Wanted, now: int) -> Started:
+    """Makes an authorization request for a profile. `now` is the time that all processes agree on.
 
     Raises:
         PermissionDenied: PROFILES_UPDATE is missing.
@@ -149,7 +149,7 @@ def start(work: Work, profile_id: int, wanted: Wanted) -> Started:
     scope = wanted.scope or registration.scope
     state, code_verifier = secrets.token_urlsafe(_BYTES), secrets.token_urlsafe(_BYTES)
     state_digest = _digest(work.keyring, state)
-    expires = work.now + LIFETIME
+    expires = now + LIFETIME
     queries.add(
         work.tx,
         {
@@ -160,7 +160,7 @@ def start(work: Work, profile_id: int, wanted: Wanted) -> Started:
             "redirect_uri": wanted.redirect_uri,
             "scope": scope,
             "expires": expires,
-            "created": work.now,
+            "created": now,
         },
     )
     _record(profile, "profile.ask_consent", {"scope": scope} if scope else {})

@@ -184,6 +184,8 @@ class Endpoints:
                 return web.json_response({"padding": PADDING, **body})
             case Answer.WITHOUT_ACCESS_TOKEN:
                 return web.json_response({name: value for name, value in body.items() if name != "access_token"})
+            case Answer.WITHOUT_REFRESH_TOKEN:
+                return web.json_response({name: value for name, value in body.items() if name != "refresh_token"})
             case Answer.ERROR_WITH_200:
                 return web.json_response({"ok": False, **_error(fault)})
             case Answer.ERROR:

@@ -26,6 +26,8 @@ class Answer(StrEnum):
     """The ordinary body with ten more megabytes in it."""
     WITHOUT_ACCESS_TOKEN = "without_access_token"
     """The ordinary body without its access token."""
+    WITHOUT_REFRESH_TOKEN = "without_refresh_token"
+    """The ordinary body without its refresh token: the one before is to stay, or there is none."""
     ERROR_WITH_200 = "error_with_200"
     """Status 200 with `error` in the body, as Slack and GitHub have it."""
     ERROR = "error"
@@ -71,6 +73,7 @@ MALFORMED = Fault(Answer.MALFORMED)
 WRONG_TYPE = Fault(Answer.WRONG_TYPE)
 OVERSIZED = Fault(Answer.OVERSIZED)
 WITHOUT_ACCESS_TOKEN = Fault(Answer.WITHOUT_ACCESS_TOKEN)
+WITHOUT_REFRESH_TOKEN = Fault(Answer.WITHOUT_REFRESH_TOKEN)
 ERROR_WITH_200 = Fault(Answer.ERROR_WITH_200, processed=False, error="internal_error")
 INVALID_GRANT_OF_SLACK = Fault(Answer.ERROR_WITH_200, processed=False, error="invalid_refresh_token")
 INVALID_GRANT_OF_GITHUB = Fault(Answer.ERROR_WITH_200, processed=False, error="bad_refresh_token")

@@ -84,6 +84,16 @@ class TestConnecting:
         assert (row.token_state, row.token_failures, row.token_failure, row.token_next_try) == (1, 0, "", 0)
         assert not row.doubtful
 
+    async def test_without_a_refresh_token_the_one_before_goes(self, both: Counterpart) -> None:
+        """Who consents now need not be who did before."""
+        await both.connect()
+        await both.client.meets(faults.WITHOUT_REFRESH_TOKEN)
+        await both.connect()
+        row = await both.stored()
+        assert row.access_token is not None
+        assert (row.refresh_token, row.spent_refresh_digest, row.token_due) == (None, None, None)
+        assert (await both.outcomes())[-1]["refresh_token"] == "cleared"
+
     @pytest.mark.parametrize(
         "client", [{"authentication": "client_secret_post"}, {"authentication": "none", "secret": ""}]
     )

@@ -81,6 +81,11 @@ class TestDeleting:
         assert reply.revocation == NONE
         assert not await both.revocations()
 
+    async def test_what_cannot_be_read_keeps_no_profile_from_going(self, connected: Counterpart) -> None:
+        await connected.desk.put(connected.profile, refresh_token=b"sealed by a key that is lost")
+        assert (await connected.delete()).revocation == NONE
+        assert not await connected.revocations()
+
 
 class TestFailing:
     @pytest.mark.parametrize(
@@ -217,5 +222,5 @@ async def test_nothing_in_clear_is_left_of_it(connected: Counterpart) -> None:
 
 
 def test_nothing_of_it_is_in_a_repr() -> None:
-    request = RevocationRequest("https://p.example", "c", "s3cret", ClientAuthentication.BASIC, "t0ken", "access_token")
-    assert repr(request) == "RevocationRequest(client_id='c')"
+    request = RevocationRequest(7, "https://p.example", "c", "s3cret", ClientAuthentication.BASIC, "t", "access_token")
+    assert repr(request) == "RevocationRequest(profile_id=7)"
