@@ -52,7 +52,9 @@ REFRESH: Final = "/vedauth/authorize/token"
 DEVICE: Final = "/vedauth/authorize/device"
 VERIFY: Final = "/vedauth/authorize/verify"
 REVOKE: Final = "/vedauth/revoke/token"
-RETURNS_SECRETS: Final = (PROFILES, APPLICATIONS, LOGIN, REFRESH, DEVICE)
+CONSENT: Final = "/v1/profiles"
+CALLBACK: Final = "/v1/oauth/callback"
+RETURNS_SECRETS: Final = (PROFILES, APPLICATIONS, LOGIN, REFRESH, DEVICE, CONSENT)
 """Where successful answers about one resource return its secrets, as documented."""
 
 
@@ -114,7 +116,7 @@ class Driver:
             self.run.returned.append(answer)
         else:
             self.run.answers.append((f"{method} {path} {response.status}", head + answer))
-        shown = json.loads(answer) if answer else {}
+        shown = json.loads(answer) if answer and "json" in response.content_type else {}
         return shown if isinstance(shown, dict) else {}
 
     async def refused(self, call: Awaitable[Any]) -> None:
@@ -280,6 +282,41 @@ class Driver:
         )
         self.run.generated += [rotated.client_secret, generated.client_secret]
 
+    async def consent(self) -> None:
+        """Begins two consents and ends neither well; deletes a profile whose provider cannot be had."""
+        states = [(await self.send("POST", f"{CONSENT}/{self.custom}:authorize", {}))["state"] for _ in range(2)]
+        self.run.generated += states
+        wrong = self.run.secret("misused")
+        await self.send("GET", f"{CALLBACK}?state={states[0]}&error=access_denied")
+        for query in (
+            f"state={wrong}&code={wrong}",
+            f"state={states[1]}",
+            f"code={wrong}",
+            f"state={wrong * 20}&code=c",
+        ):
+            await self.send("GET", f"{CALLBACK}?{query}")
+        request = profile_service_pb2.CompleteAuthorizationRequest(state=wrong, code=wrong)
+        await self.refused(self.profiles.CompleteAuthorization(request))
+        registration = application_pb2.ProviderRegistration(
+            provider="p",
+            client_id="c",
+            client_secret=self.run.secret("revoking"),
+            revocation_uri="http://127.0.0.1:9/revoke",
+        )
+        create = application_service_pb2.CreateApplicationRequest(
+            application=application_pb2.Application(name="A", provider=registration)
+        )
+        application = (await self.applications.CreateApplication(create, metadata=self.metadata)).application
+        profile = profile_pb2.Profile(
+            name="P", application_number=application.number, refresh_token=self.run.secret("revoked")
+        )
+        made = await self.profiles.CreateProfile(
+            profile_service_pb2.CreateProfileRequest(profile=profile), metadata=self.metadata
+        )
+        delete = profile_service_pb2.DeleteProfileRequest(id=made.profile.id)
+        reply = await self.profiles.DeleteProfile(delete, metadata=self.metadata)
+        assert reply.revocation == profile_service_pb2.REVOCATION_PENDING
+
     async def misuse_over_rest(self) -> None:
         secret = self.run.secret("misused")
         profile = {"name": "P", "oauthAppId": self.application, "refreshToken": secret, "accessToken": secret}
@@ -428,6 +465,7 @@ async def drive(run: Run, product: Product) -> None:
         await driver.use_tokens()
         await driver.hook_over_grpc()
         await driver.store_over_grpc()
+        await driver.consent()
         await driver.misuse_over_rest()
         await driver.misuse_over_grpc()
         async with session.get(f"http://{product.addresses['metrics']}/metrics") as response:
@@ -473,7 +511,7 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
     returned = b"".join(run.returned)
     for name in ("client-secret", "other-secret", "access-token", "refresh-token", "another-token"):
         assert run.secret(name).encode() in returned
-    assert len(run.generated) == 10
+    assert len(run.generated) == 12
     assert all(token.encode() in returned for token in run.generated[:5])
     assert all(run.generated)
     assert set(run.statuses) >= {200, 201, 400, 401, 404, 405, 409, 412, 413}
