@@ -11,12 +11,15 @@ of them serves a whole module, so tests keep to tenants of their own.
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from service.broker.providers import PROVIDERS
 from tests.broker_faults.provider.process import provider_process
 from tests.broker_faults.window import pytest_terminal_summary  # noqa: F401 - a hook of this module
 from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
@@ -31,6 +34,23 @@ if TYPE_CHECKING:
 
 BACKENDS = ("sqlite", "postgresql")
 TRANSPORTS = ("in_process", "over_grpc")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_way_to_known_providers() -> Iterator[None]:
+    """Keeps made-up tokens from the providers that the service knows: it revokes what it deletes."""
+    hosts = {urlsplit(known.revocation_uri).hostname for known in PROVIDERS.values()}
+    hosts |= {urlsplit(known.token_uri).hostname for known in PROVIDERS.values()}
+    resolve = socket.getaddrinfo
+
+    def resolve_others(host: str, *arguments: Any, **options: Any) -> Any:
+        if host in hosts:
+            raise socket.gaierror(socket.EAI_NONAME, f"tests have no way to {host}")
+        return resolve(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve_others)
+        yield
 
 
 @pytest.fixture(scope="session")

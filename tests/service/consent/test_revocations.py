@@ -81,6 +81,14 @@ class TestDeleting:
         assert reply.revocation == NONE
         assert not await both.revocations()
 
+    async def test_a_known_provider_has_one_without_any_application(self, both: Counterpart) -> None:
+        """Nobody answers there: tests have no way to it."""
+        profile = await both.desk.create(own(provider="zoom", refresh_token="r"))
+        reply = await both.desk.call("DeleteProfile", id=profile.id)
+        assert reply.revocation == PENDING
+        (row,) = await both.revocations()
+        assert row.revocation_uri == "https://zoom.us/oauth/revoke"
+
     async def test_what_cannot_be_read_keeps_no_profile_from_going(self, connected: Counterpart) -> None:
         await connected.desk.put(connected.profile, refresh_token=b"sealed by a key that is lost")
         assert (await connected.delete()).revocation == NONE
