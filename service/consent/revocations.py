@@ -36,6 +36,9 @@ TRIED_FOR: Final = DAY
 EXPIRED: Final = "expired"
 """What failed where a provider could not be had in all that time, or kept putting it off."""
 
+UNREADABLE: Final = "unreadable"
+"""What failed where the key that had sealed a token is lost."""
+
 _KINDS: Final = ("refresh_token", "access_token")
 """Members of a profile in the order in which they are worth revoking: a refresh token takes the rest with it."""
 
@@ -117,7 +120,11 @@ def next_request(work: Work, revocation_id: str) -> RevocationRequest | None:
         return None
     pause = min(FIRST_PAUSE << min(stored.attempts, 16), LONGEST_PAUSE)
     queries.change(work.tx, stored.id, {"attempts": stored.attempts + 1, "next_try": work.now + pause})
-    return _request(work.keyring, stored)
+    try:
+        return _request(work.keyring, stored)
+    except UnsealError:
+        _end(work, stored, "gave_up", UNREADABLE)
+        return None
 
 
 def settle(work: Work, revocation_id: str, outcome: Outcome) -> None:

@@ -64,7 +64,9 @@ class Revoker:
         """
         while True:
             due = await self._store.read(lambda tx: revocations.due(tx, self._clock(), AT_ONCE))
-            await asyncio.gather(*map(self._retry, due))
+            for failure in await asyncio.gather(*map(self._retry, due), return_exceptions=True):
+                if failure is not None:
+                    raise failure
             if len(due) < AT_ONCE:
                 return
 

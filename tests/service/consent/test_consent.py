@@ -15,8 +15,11 @@ from sqlalchemy import select
 from almoner.v1 import profile_pb2
 from service.clock import HOUR, MINUTE
 from service.consent import rules
+from service.consent.exchanges import Exchanges
 from service.consent.rules import CodeAnswer, Completed, Started, Taken
 from service.consent.tables import AuthorizationRow
+from service.errors import StorageUnavailable
+from service.outgoing import Outgoing
 from service.storage.tables import table_of
 from tests.broker_faults.provider import faults
 from tests.refusals import read_refusal, refusal_of
@@ -24,9 +27,28 @@ from tests.service.consent.counterpart import open_counterpart
 from tests.service.profiles.desk import Profile, own
 
 if TYPE_CHECKING:
+    from service.storage.store import Store
     from tests.service.consent.counterpart import Counterpart
 
 INVALID = (StatusCode.FAILED_PRECONDITION, "AUTHORIZATION_STATE_INVALID")
+
+
+class Ill:
+    """A store that takes some writes, then refuses some, then is well again."""
+
+    def __init__(self, store: Store, *, well_for: int, ill_for: int) -> None:
+        self._store = store
+        self._outcomes = iter([True] * well_for + [False] * ill_for)
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, use_case: Any) -> Any:
+        if not next(self._outcomes, True):
+            self.refused += 1
+            raise StorageUnavailable
+        return await self._store.write(use_case)
 
 
 async def refused(call: Any) -> tuple[StatusCode, str]:
@@ -288,6 +310,20 @@ class TestExchange:
         await both.client.release()
         await both.almoner.service.exchanges.finish()
         assert await both.client.provider.admits(await both.access_token())
+
+    async def test_they_are_stored_however_long_the_database_takes_no_writes(self, both: Counterpart) -> None:
+        service = both.almoner.service
+        store = Ill(service.store, well_for=1, ill_for=3)
+        outgoing = Outgoing(allow_http=True, allow_private=True)
+        exchanges = Exchanges(
+            store=store, keyring=service.keyring, clock=service.clock, outgoing=outgoing, provider_timeout=10
+        )
+        answer = await both.consent(await both.start())
+        await exchanges.complete(CodeAnswer(answer["state"], answer["code"], "", ""), None, "request")
+        await outgoing.close()
+        assert store.refused == 3
+        assert await both.client.provider.admits(await both.access_token())
+        assert len((await both.client.report()).requests) == 1
 
     async def test_the_tokens_of_another_client_are_not_kept(self, both: Counterpart) -> None:
         answer = await both.consent(await both.start())

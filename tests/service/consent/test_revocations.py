@@ -184,6 +184,25 @@ class TestTryingAgain:
         (event,) = await connected.desk.events("profile.revoke")
         assert event.changes == {"outcome": "gave_up", "failure": "expired"}
 
+    async def test_what_cannot_be_read_is_given_up_and_holds_up_nothing_else(
+        self, connected: Counterpart, revoker: Revoker
+    ) -> None:
+        access_token = await connected.access_token()
+        await connected.client.meets(faults.UNAVAILABLE, faults.UNAVAILABLE)
+        await connected.delete()
+        await connected.let_revocations_be_due(token=b"sealed by a key that is lost")
+        another = await open_counterpart(connected.desk, connected.client.provider)
+        await another.connect()
+        await another.client.meets(faults.UNAVAILABLE)
+        await another.delete()
+        await connected.let_revocations_be_due()
+        await revoker.retry()
+        assert not await connected.revocations()
+        assert await connected.client.provider.admits(access_token)
+        changes = [event.changes for event in await connected.desk.events("profile.revoke")]
+        assert {"outcome": "gave_up", "failure": "unreadable"} in changes
+        assert {"outcome": "revoked"} in changes
+
     async def test_processes_share_the_work(self, connected: Counterpart, revoker: Revoker) -> None:
         await connected.client.meets(faults.UNAVAILABLE)
         await connected.delete()
