@@ -63,8 +63,13 @@ class KeptConnections:
                     await asyncio.shield(asyncio.create_task(kept.connection.close()))
             return result
 
-    async def close(self) -> None:
-        """Gives back those that are idle: after a failure the others may be as stale, and at the end."""
+    async def renew(self) -> None:
+        """Gives back those that are idle: after a failure of one the others may be as stale."""
         idle, self._idle = self._idle, []
         for kept in idle:
             await kept.connection.close()
+
+    async def close(self) -> None:
+        """Gives back those that are idle, and keeps none that comes back later."""
+        self._longest = 0
+        await self.renew()

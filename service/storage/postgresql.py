@@ -132,7 +132,7 @@ class PostgresStore:
             except (DBAPIError, PoolTimeoutError, OSError) as error:
                 # A connection that went stale costs one try: the others are renewed with it.
                 if _lost_connection(error):
-                    await self._kept.close()
+                    await self._kept.renew()
                 if last or not _lost_connection(error):
                     raise _translated(error) from None
         raise StorageUnavailable
@@ -191,8 +191,11 @@ def _fetch(tx: Tx, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]
     driver = cast("asyncpg.Connection[Any]", tx.connection.driver_connection)
     try:
         return cast("list[tuple[Any, ...]]", await_(driver.fetch(text, *parameters)))
+    except asyncpg.InternalClientError:  # the server has said good-bye, and the connection has not ended yet
+        driver.terminate()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        return None
+        pass
+    return None
 
 
 def _sqlstate(error: Exception) -> str:
