@@ -194,8 +194,9 @@ async def _stock_webhooks(desk: Desk) -> None:
     office = WebhookOffice(desk)
     for name in "bab":
         await office.create(f"https://{name}.example/", description=f"of {name}", disabled=True)
-    admins = {"by": desk.almoner.as_admin_token, "organization_id": desk.organization.id}
-    made, _ = await office.create("https://c.example/", disabled=True, **admins)
+    made, _ = await office.create(
+        "https://c.example/", desk.almoner.as_admin_token, disabled=True, organization_id=desk.organization.id
+    )
     await office.update(Webhook(id=made.id, description="new"))
     await office.update(Webhook(id=made.id), "disabled")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.databases import Template
 
-LOCAL = {"outgoing_allow_http": True, "outgoing_allow_private": True}
+LOCAL: dict[str, Any] = {"outgoing_allow_http": True, "outgoing_allow_private": True}
 """Settings that let deliveries go to this machine."""
 
 FAST = Pace(timeout=0.5, first_pause=1_000, longest_pause=4_000, lease=0.5, sign_of_life=0.1, look=0.02, rest=0.02)

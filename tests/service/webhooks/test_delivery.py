@@ -411,9 +411,9 @@ async def test_one_that_comes_back_from_the_dead_writes_nothing(template: Templa
         store, service = almoner.service.store, almoner.service
         nothing = deliveries.Report((), frozenset(), 8, leave=False)
 
-        def turn(fence: int, report: deliveries.Report) -> Any:
+        def turn(fence: int | None, report: deliveries.Report) -> Any:
             return lambda tx: deliveries.take_turn(
-                deliveries.own_work(tx, service.keyring, service.clock()), webhook.id, fence, report, renew=False
+                deliveries.own_work(tx, service.keyring, service.clock()), webhook.id, fence or 0, report, renew=False
             )
 
         fence = await store.read(lambda tx: tx.execute(select(table_of(WebhookDispatchRow).c.fence)).scalar_one())

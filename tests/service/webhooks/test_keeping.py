@@ -17,7 +17,7 @@ from service.webhooks.tables import WebhookRow
 from tests.refusals import refusal_of
 from tests.running import running
 from tests.service.grants.tokens.counter import Time
-from tests.service.profiles.desk import P, Person
+from tests.service.profiles.desk import P
 from tests.service.webhooks.office import URL, Office, Webhook, open_office
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ async def test_a_change_of_what_has_changed_is_refused(office: Office) -> None:
 
 
 async def test_a_repeated_request_gets_the_same_answer(office: Office) -> None:
-    members = {"webhook": Webhook(url=URL), "request_id": str(uuid.uuid4())}
+    members: dict[str, Any] = {"webhook": Webhook(url=URL), "request_id": str(uuid.uuid4())}
     first, second = [await office.call("CreateWebhook", **members) for _ in range(2)]
     assert first == second
     assert len(await office.listed()) == 1
@@ -210,7 +210,7 @@ async def test_a_webhook_outlives_its_creator_and_not_its_organization(office: O
         await almoner.directory.DeleteUser(
             directory_service_pb2.DeleteUserRequest(id=person.id), metadata=almoner.as_admin_token
         )
-        if isinstance(person, Person) and person is creator:
+        if person is creator:
             assert (await office.get(webhook.id)).creator_id == 0
     await almoner.directory.DeleteOrganization(
         directory_service_pb2.DeleteOrganizationRequest(id=office.desk.organization.id),
