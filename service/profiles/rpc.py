@@ -11,9 +11,10 @@ from typing_extensions import override
 
 from almoner.v1 import profile_pb2, profile_service_pb2, profile_service_pb2_grpc
 from service.etags import etag_of
-from service.profiles import links, rules
+from service.profiles import drafts, links, rules
+from service.profiles.drafts import Draft
 from service.profiles.links import LinkDraft
-from service.profiles.rules import Draft, Which
+from service.profiles.rules import Which
 from service.rpc.masks import members_of
 from service.rpc.times import from_timestamp, set_timestamp, to_timestamp
 
@@ -31,8 +32,8 @@ PATIENCE: Final = 5.0
 
 _CLIENT = frozenset({"client_id", "client_secret"})
 _PROFILE_PATHS: Final = {
-    **{name: frozenset({name}) for name in rules.MEMBERS - _CLIENT - {rules.EXPIRES}},
-    "access_token_expire_time": frozenset({rules.EXPIRES}),
+    **{name: frozenset({name}) for name in drafts.MEMBERS - _CLIENT - {drafts.EXPIRES}},
+    "access_token_expire_time": frozenset({drafts.EXPIRES}),
     "client": _CLIENT,
     "client.client_id": frozenset({"client_id"}),
     "client.client_secret": frozenset({"client_secret"}),

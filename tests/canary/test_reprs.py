@@ -88,7 +88,7 @@ def test_there_are_such_classes() -> None:
 
     assert {
         "service.crypto.keyring_file.SigningKey",
-        "service.profiles.rules.Draft",
+        "service.profiles.drafts.Draft",
         "service.profiles.rules.Tokens",
         "gateway.dialects.hdp.bodies.ProfileBody",
     } <= names

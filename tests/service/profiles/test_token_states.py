@@ -14,7 +14,7 @@ from service.clock import HOUR, MINUTE, SECOND
 from service.profiles import tokens
 from service.profiles.tables import TokenState
 from tests.refusals import refusal_of
-from tests.service.profiles.desk import Credentials, Desk, Profile, own
+from tests.service.profiles.desk import TOKENS, Credentials, Desk, Profile, own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +92,13 @@ async def test_another_client_is_another_try(desk: Desk, state: TokenState) -> N
 async def test_an_access_token_alone_is_all_that_is_needed_for_now(desk: Desk) -> None:
     made = await desk.create(own())
     assert (await desk.update(changed_to(made, access_token="a"))).token_status.state == OK
+
+
+async def test_a_token_that_nobody_can_open_any_more_can_be_replaced(desk: Desk) -> None:
+    made = await desk.create(own(**WHOLE))
+    await desk.put(made, refresh_token=b"sealed by a key that is lost")
+    after = await desk.update(changed_to(made, refresh_token="new"), view=TOKENS)
+    assert after.refresh_token == "new"
 
 
 async def test_tokens_that_are_emptied_need_consent(desk: Desk) -> None:
