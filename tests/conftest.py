@@ -22,6 +22,7 @@ import pytest
 from service.broker.providers import PROVIDERS
 from tests.broker_faults.provider.process import provider_process
 from tests.broker_faults.window import pytest_terminal_summary  # noqa: F401 - a hook of this module
+from tests.command.shell import Shell
 from tests.databases import PostgresTemplate, SqliteTemplate, make_sqlite_template
 from tests.rest import Rest, gateway_over
 from tests.running import Almoner, running
@@ -83,6 +84,13 @@ async def postgres_template(
 ) -> AsyncIterator[PostgresTemplate]:
     async with PostgresTemplate.make(postgres_url, tmp_path_factory.mktemp("template")) as template:
         yield template
+
+
+@pytest.fixture(scope="session")
+def shell() -> Iterator[Shell]:
+    """Where commands are typed."""
+    with Shell() as process:
+        yield process
 
 
 @pytest.fixture(params=BACKENDS)

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command.processes import Almoner
-from tests.command.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.command.shell import Shell
     from tests.databases import SqliteTemplate, Template
-
-
-@pytest.fixture(scope="session")
-def shell() -> Iterator[Shell]:
-    """Where commands are typed."""
-    with Shell() as process:
-        yield process
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -18,17 +16,17 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.command.shell import Files
 from tests.databases import ADMIN_PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.command.shell import Result, Shell
+    from tests.command.shell import Job, Result, Shell
 
 PATIENCE = 30.0
 """Seconds after which something that a test waits for will not happen any more."""
 
-COMMAND = (sys.executable, "-m", "service.cli")
 ANY_PORTS = {"ALMONER_REST_LISTEN": "127.0.0.1:0", "ALMONER_GRPC_LISTEN": "127.0.0.1:0"}
 
 
@@ -51,10 +49,11 @@ class Answer:
 class Server:
     """A serve command that runs."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path, last_line: str) -> None:
-        """`last_line` is how the last line of its banner starts."""
+    def __init__(self, process: Job, output: Path, log: Path, last_line: str) -> None:
+        """`output` is the pipe that it writes to, and `last_line` how the last line of its banner starts."""
         self.process = process
         self._last_line = last_line
+        self._output = output
         self._log = log
         self._lines: list[str] = []
         self._ready = threading.Event()
@@ -128,9 +127,7 @@ class Server:
         return code
 
     def _read(self) -> None:
-        stream = self.process.stdout
-        assert stream is not None
-        with stream:
+        with self._output.open() as stream:
             for line in stream:
                 self._lines.append(line.rstrip("\n"))
                 if line.startswith(self._last_line):
@@ -149,7 +146,7 @@ class Almoner:
 
     Attributes:
         directory: Where it is typed.
-        shell: What runs the commands that end by themselves.
+        shell: What runs the commands.
         environment: Its settings.
     """
 
@@ -158,21 +155,8 @@ class Almoner:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> Result:
-        """Types a command into the shell that runs already."""
-        return self.shell.run(arguments, self.directory, self._environment(environment), stdin)
-
-    def process(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end in a process of its own."""
-        return subprocess.run(
-            (*COMMAND, *arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-            cwd=self.directory,
-            env=self._environment(environment),
-        )
+        """Runs a command to its end."""
+        return self.shell.run(arguments, self.directory, self._environment(environment), stdin, PATIENCE)
 
     def done(self, *arguments: str, stdin: str = "") -> str:
         """Runs a command that must succeed and returns what it prints."""
@@ -195,18 +179,15 @@ class Almoner:
     @contextmanager
     def starting(self, *arguments: str, **environment: str) -> Iterator[Server]:
         """Starts a serve command."""
-        log = self.directory / f"log-{time.monotonic_ns()}"
-        with log.open("w") as stderr:
-            process = subprocess.Popen(
-                (*COMMAND, *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                cwd=self.directory,
-                env=self._environment({**ANY_PORTS, **environment}),
-            )
-        server = Server(process, log, "  REST " if arguments[0] == "serve-gateway" else "  Keys ")
+        log, output = self.directory / f"log-{time.monotonic_ns()}", self.shell.new_file()
+        os.mkfifo(output)
+        process = self.shell.start(
+            arguments,
+            self.directory,
+            self._environment({**ANY_PORTS, **environment}),
+            Files(Path(os.devnull), output, log),
+        )
+        server = Server(process, output, log, "  REST " if arguments[0] == "serve-gateway" else "  Keys ")
         try:
             yield server
         finally:

@@ -102,7 +102,7 @@ def test_another_keyring_than_the_databases_is_refused(started: Almoner) -> None
         1,
         "almoner: keyring data/keyring.json: No such file or directory\n",
     )
-    serve = started.process("serve", ALMONER_REST_LISTEN="127.0.0.1:0", ALMONER_GRPC_LISTEN="127.0.0.1:0")
+    serve = started.run("serve", ALMONER_REST_LISTEN="127.0.0.1:0", ALMONER_GRPC_LISTEN="127.0.0.1:0")
     assert serve.returncode == 1
     assert "there is no keyring data/keyring.json" in serve.stderr
     assert not (started.directory / "data" / "keyring.json").exists()

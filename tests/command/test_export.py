@@ -42,7 +42,7 @@ async def test_it_is_a_header_a_line_for_each_row_and_a_footer(started_on: Almon
 
 
 def test_it_goes_to_standard_output_and_nothing_else_does(started: Almoner) -> None:
-    result = started.process("export", "--log-level", "warning")
+    result = started.run("export", "--log-level", "warning")
 
     header, *rows, footer = lines_of(result.stdout.encode())
     assert header["almoner_export"] == 1

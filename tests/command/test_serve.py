@@ -75,7 +75,7 @@ class TestTheFirstStart:
             assert ADMIN_TOKEN not in server.output + server.log
 
     def test_on_postgresql_it_wants_the_schema_made_first(self, new: Almoner, postgres_url: str) -> None:
-        result = new.process("serve", ALMONER_DATABASE_URL=postgres_url, ALMONER_REST_LISTEN="127.0.0.1:0")
+        result = new.run("serve", ALMONER_DATABASE_URL=postgres_url, ALMONER_REST_LISTEN="127.0.0.1:0")
         assert result.returncode == 1
         assert result.stdout == ""
         assert result.stderr.endswith(" has no tables yet: run `almoner migrate`\n")
@@ -99,7 +99,7 @@ class TestListening:
         with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             listen = {"ALMONER_REST_LISTEN": "127.0.0.1:0", "ALMONER_GRPC_LISTEN": "127.0.0.1:0"}
-            result = new.process("serve", "--workers", workers, **{**listen, f"ALMONER_{name.upper()}_LISTEN": address})
+            result = new.run("serve", "--workers", workers, **{**listen, f"ALMONER_{name.upper()}_LISTEN": address})
         assert result.returncode == 1
         assert result.stderr == f"almoner: {name} cannot listen on {address}: address already in use\n"
         assert not (new.directory / "data").exists()
@@ -109,7 +109,7 @@ class TestListening:
     ) -> None:
         target = f"unix:{started.directory}/s"
         with started.serving(ALMONER_GRPC_LISTEN=target) as server:
-            second = started.process("serve", ALMONER_GRPC_LISTEN=target, ALMONER_REST_LISTEN="127.0.0.1:0")
+            second = started.run("serve", ALMONER_GRPC_LISTEN=target, ALMONER_REST_LISTEN="127.0.0.1:0")
             assert second.returncode == 1
             assert second.stderr == f"almoner: gRPC cannot listen on {target}: another process does\n"
             server.stop(signal.SIGKILL)

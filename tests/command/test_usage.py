@@ -135,7 +135,7 @@ def test_a_wrong_variable_is_one_line_and_exit_code_2(
 
 
 def test_without_a_database_there_is_nothing_to_administer(new: Almoner) -> None:
-    result = new.process("orgs", "list")
+    result = new.run("orgs", "list")
     assert result.returncode == 1
     assert result.stderr == "almoner: there is no database data/almoner.db: `almoner serve` makes it\n"
     assert not (new.directory / "data").exists()

@@ -53,7 +53,7 @@ def test_they_end_when_their_parent_is_killed(started: Almoner) -> None:
 
 def test_one_that_cannot_start_ends_them_all_with_a_line(started: Almoner) -> None:
     metrics = "127.0.0.1:65535"  # the second worker's port would be the next, which is none
-    result = started.process("serve", "--workers", "2", "--metrics-listen", metrics, ALMONER_REST_LISTEN="127.0.0.1:0")
+    result = started.run("serve", "--workers", "2", "--metrics-listen", metrics, ALMONER_REST_LISTEN="127.0.0.1:0")
     assert result.returncode == 1
     said = [line for line in result.stderr.splitlines() if line.startswith("almoner: ")]
     assert said[0].startswith("almoner: metrics cannot listen on 127.0.0.1:65536: ")

@@ -18,7 +18,6 @@ from pyvenafi.tpp.api.websdk.models import oauth
 from service.clock import system_clock
 from service.command.certificates import ensure
 from tests.command.processes import Almoner
-from tests.command.shell import Shell
 from tests.command.tls_connections import client_certificate
 from tests.databases import ADMIN_PASSWORD
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from tests.command.shell import Shell
     from tests.databases import SqliteTemplate
 
 # The client is written for older releases of pydantic and jsonpickle.
@@ -61,7 +61,7 @@ class Platform(NamedTuple):
 
 @pytest.fixture(scope="module")
 async def platform(
-    sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory
+    sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory, shell: Shell
 ) -> AsyncIterator[Platform]:
     """A server of its own, in a process of its own, which takes client certificates."""
     directory = tmp_path_factory.mktemp("pyvenafi")
@@ -70,11 +70,10 @@ async def platform(
     client_certificate(authority, certificate)
     listeners = {"ALMONER_REST_TLS_LISTEN": "127.0.0.1:0", "ALMONER_TLS_CLIENT_CA_FILE": str(authority.ca)}
     async with sqlite_template.copy(directory / "data"):
-        with Shell() as shell:
-            almoner = Almoner(directory, shell)
-            almoner.done("users", "create", GUEST, "--no-password")
-            with almoner.serving("serve", "--tls-self-signed", **listeners) as server:
-                yield Platform(server.rest_tls, directory / "data" / "tls" / "ca.crt", certificate)
+        almoner = Almoner(directory, shell)
+        almoner.done("users", "create", GUEST, "--no-password")
+        with almoner.serving("serve", "--tls-self-signed", **listeners) as server:
+            yield Platform(server.rest_tls, directory / "data" / "tls" / "ca.crt", certificate)
 
 
 def own_identity(api: Any) -> str:

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command.processes import Almoner as Command
-from tests.command.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.command.shell import Shell
     from tests.databases import SqliteTemplate
 
 
 @pytest.fixture
-async def command(sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterator[Command]:
+async def command(sqlite_template: SqliteTemplate, tmp_path: Path, shell: Shell) -> AsyncIterator[Command]:
     """The command with an SQLite database that has been started once."""
     async with sqlite_template.copy(tmp_path / "data"):
-        with Shell() as shell:
-            yield Command(tmp_path, shell)
+        yield Command(tmp_path, shell)

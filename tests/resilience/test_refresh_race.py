@@ -13,7 +13,6 @@ from grpc.aio import AioRpcError
 
 from almoner.v1 import token_service_pb2, token_service_pb2_grpc
 from tests.command.processes import Almoner as Command
-from tests.command.shell import Shell
 from tests.databases import ADMIN_PASSWORD
 from tests.refusals import read_refusal, refusal_of
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.command.shell import Shell
     from tests.databases import Template
 
 CALLERS = 50
@@ -28,11 +28,10 @@ T = token_service_pb2
 
 
 @pytest.fixture
-async def command(template: Template, tmp_path: Path) -> AsyncIterator[Command]:
+async def command(template: Template, tmp_path: Path, shell: Shell) -> AsyncIterator[Command]:
     """The command with a database of each backend that has been started once."""
     async with template.copy(tmp_path / "data") as settings:
-        with Shell() as shell:
-            yield Command(tmp_path, shell, {"ALMONER_DATABASE_URL": settings.database_url})
+        yield Command(tmp_path, shell, {"ALMONER_DATABASE_URL": settings.database_url})
 
 
 @pytest.mark.timeout(180)
