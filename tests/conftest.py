@@ -10,6 +10,7 @@ of them serves a whole module, so tests keep to tenants of their own.
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import tempfile
@@ -28,7 +29,7 @@ from tests.rest import Rest, gateway_over
 from tests.running import Almoner, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
     from tests.broker_faults.provider.process import Provider
     from tests.databases import Template
@@ -52,6 +53,18 @@ def no_way_to_known_providers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve_others)
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spares the garbage collector the tests, which are thousands and stay: it would look through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from almoner.v1 import directory_service_pb2
 from service.audit.tables import AuditSealRow
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 # What is written in the background while a test runs.
 OF_THE_BACKGROUND = {AuditSealRow.__tablename__}
 COLUMNS_OF_THE_BACKGROUND = {"seal", "last_used"}
+
+# What is another value as soon as anything has been committed.
+COMMITS = {
+    "sqlite": text("PRAGMA data_version"),
+    "postgresql": text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)"),
+}
+
+
+def commits(tx: Tx) -> Any:
+    """Returns what tells whether anything has been committed since it was looked at last."""
+    return tx.execute(COMMITS[tx.dialect.name]).scalar_one()
 
 
 def every_row(tx: Tx) -> dict[str, list[Any]]:
@@ -56,9 +67,15 @@ class World:
 
     rest: Rest
     ids: dict[str, Any]
+    seen: tuple[Any, dict[str, list[Any]]] = (None, {})
 
     async def rows(self) -> dict[str, list[Any]]:
-        return await self.rest.almoner.service.store.scan(every_row)
+        """Returns all that is stored; it is only looked at again if something has been committed since."""
+        store = self.rest.almoner.service.store
+        committed = await store.read(commits)
+        if committed != self.seen[0]:
+            self.seen = committed, await store.scan(every_row)
+        return self.seen[1]
 
     def fill(self, text: str) -> str:
         """Returns a text with `<name>` replaced by the id of that name."""
