@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.databases import settings_for
@@ -78,7 +78,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def wired(template: PostgresTemplate, directory: Path) -> AsyncIterator[tuple[Wire, Settings]]:
+async def wired(template: PostgresTemplate, directory: Path, **overrides: Any) -> AsyncIterator[tuple[Wire, Settings]]:
     """Gives a wire, and the settings of a service whose database is at the other end of it."""
     async with template.copy(directory) as settings:
         parts = urlsplit(settings.database_url)
@@ -86,6 +86,6 @@ async def wired(template: PostgresTemplate, directory: Path) -> AsyncIterator[tu
         await wire.mend()
         url = f"postgresql://postgres@127.0.0.1:{wire.port}{parts.path}"
         try:
-            yield wire, settings_for(directory, database_url=url)
+            yield wire, settings_for(directory, database_url=url, **overrides)
         finally:
             await wire.cut()
