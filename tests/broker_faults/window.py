@@ -7,6 +7,7 @@ used, the provider's detector fires. Tests note every time; the summary of the r
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,13 +41,12 @@ class Window:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints what was noted. A hook of the root conftest: test processes do not print, and others see no other."""
-    noted = [
-        dict(report.user_properties)
-        for report in terminalreporter.stats.get("passed", ())
-        if any(name == REUSES for name, _ in report.user_properties)
-    ]
+    reports = terminalreporter.stats.get("passed", ())
+    noted = [report.user_properties for report in reports if any(name == REUSES for name, _ in report.user_properties)]
     if noted:
-        refreshes, reuses = (sum(int(str(each[name])) for each in noted) for name in (REFRESHES, REUSES))
+        refreshes, reuses = (
+            sum(int(str(value)) for name, value in chain(*noted) if name == of) for of in (REFRESHES, REUSES)
+        )
         terminalreporter.write_line(
             f"broker faults: {len(noted)} tests, {refreshes} refreshes at providers, {reuses} refresh tokens used twice: only "
             "where an answer was lost after the provider had rotated and before we had committed"
