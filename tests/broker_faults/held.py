@@ -142,6 +142,15 @@ async def hold_of(channel: grpc.aio.Channel, client: ClientAtProvider, *, provid
     return await hold(channel, registration, tokens.access_token, tokens.refresh_token or "")
 
 
+async def works(held: Held, client: ClientAtProvider) -> bool:
+    """Whether the refresh token is good: a refresh now gives an access token that opens something."""
+    before = await client.report()
+    await held.end_access_token()
+    token = await outcome(held.token())
+    after = await client.report()
+    return after.refreshes == before.refreshes + 1 and await client.provider.admits(token)
+
+
 async def outcome(answer: Any) -> str:
     """Returns what came of a call: its access token, or the code of its failure."""
     try:

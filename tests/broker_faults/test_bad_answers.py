@@ -12,7 +12,7 @@ import pytest
 from service import background
 from service.broker import token_endpoint
 from service.clock import HOUR, SECOND
-from tests.broker_faults.held import hold_of, outcome
+from tests.broker_faults.held import hold_of, outcome, works
 from tests.broker_faults.provider import faults
 from tests.running import running
 from tests.service.grants.tokens.counter import Time
@@ -119,17 +119,12 @@ class Trial:
             return await outcome(self.held.token())
 
     async def works(self) -> bool:
-        """Whether a refresh now gives a token that is good for something."""
-        before = await self.client.report()
-        await self.held.end_access_token()
-        token = await outcome(self.held.token())
-        after = await self.client.report()
-        return after.refreshes == before.refreshes + 1 and await self.client.provider.admits(token)
+        """Whether the refresh token is good; see `held.works`."""
+        return await works(self.held, self.client)
 
     async def note(self, *, lost: bool = False) -> None:
         """Notes what the provider has counted; see `Window`."""
-        report = await self.client.report()
-        self.window.note(refreshes=report.refreshes, reuses=report.reuses, lost=lost)
+        await self.window.note_client(self.client, lost=lost)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.broker_faults.held import hold_of, outcome
+from tests.broker_faults.held import hold_of, outcome, works
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,9 +40,9 @@ async def test_a_token_is_good_for_all_of_them_for_as_long_as_it_is(
 
         assert {await outcome(held.at(replica.channel).token()) for replica in replicas} == {token}
 
-        report = await client.report()
-        assert len(report.requests) == 1
-        window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+        assert len((await client.report()).requests) == 1
+        assert await works(held, client)
+        await window.note_client(client)
 
 
 async def test_none_of_them_hands_out_a_token_that_has_ended(
@@ -58,4 +58,4 @@ async def test_none_of_them_hands_out_a_token_that_has_ended(
 
     report = await client.report()
     assert report.refreshes == 2 * len(pairs)
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    await window.note_client(client)

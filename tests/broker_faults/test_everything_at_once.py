@@ -35,6 +35,9 @@ CALLS = 30
 HARMLESS = (faults.UNAVAILABLE, faults.TOO_MANY_REQUESTS, faults.REFUSED_WITHOUT_ANSWER, faults.BROKEN)
 LOST = (faults.LOST, faults.CUT, faults.MALFORMED, faults.BROKEN_AFTER_ROTATION)
 
+LEASE = 3.0
+"""Seconds; far more than a refresh takes."""
+
 CONSTANTS = {
     # Servers find by themselves what a killed one has left, and soon.
     "service.background.REFRESH_INTERVAL": 0.1,
@@ -74,7 +77,7 @@ class World:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def add_server(self) -> None:
-        serving = self.house.serving(lease=0.3, constants=CONSTANTS)
+        serving = self.house.serving(lease=LEASE, constants=CONSTANTS)
         self.servers.append(await self.stack.enter_async_context(serving))
 
     async def live(self, life: Life) -> None:

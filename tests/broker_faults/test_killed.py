@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.broker_faults.held import hold_of, outcome
+from tests.broker_faults.held import hold_of, outcome, works
 from tests.broker_faults.provider import faults
 from tests.broker_faults.sabotage import Step
 
@@ -34,10 +34,9 @@ async def test_killed_before_the_call_nothing_is_lost(
     await house.kill_refreshing(held, step)
 
     assert await provider.admits(await outcome(held.token()))
-    assert await held.state() == "OK"
-    report = await client.report()
-    assert len(report.requests) == 1
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert len((await client.report()).requests) == 1
+    assert await works(held, client)
+    await window.note_client(client)
 
 
 @pytest.mark.parametrize("step", IN_THE_WINDOW)
@@ -51,8 +50,7 @@ async def test_killed_between_the_answer_and_the_commit_it_is_found_out_and_said
 
     assert await outcome(held.token()) == "FAILED_PRECONDITION"
     assert await held.state() == "NEEDS_CONSENT"
-    report = await client.report()
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=True)
+    await window.note_client(client, lost=True)
 
 
 @pytest.mark.parametrize("step", [*BEFORE_THE_CALL, *IN_THE_WINDOW])
@@ -65,9 +63,8 @@ async def test_killed_anywhere_nothing_is_lost_where_refresh_tokens_do_not_rotat
     await house.kill_refreshing(held, step)
 
     assert await provider.admits(await outcome(held.token()))
-    assert await held.state() == "OK"
-    report = await client.report()
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert await works(held, client)
+    await window.note_client(client)
 
 
 async def test_killed_after_the_commit_the_token_is_there(
@@ -79,9 +76,9 @@ async def test_killed_after_the_commit_the_token_is_there(
     await house.kill_refreshing(held, Step.OUTCOME_COMMITTED)
 
     assert await provider.admits(await outcome(held.token()))
-    report = await client.report()
-    assert len(report.requests) == 1
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert len((await client.report()).requests) == 1
+    assert await works(held, client)
+    await window.note_client(client)
 
 
 async def test_a_server_finds_out_what_another_one_has_left_without_being_asked(
@@ -97,9 +94,8 @@ async def test_a_server_finds_out_what_another_one_has_left_without_being_asked(
         assert await before_the_call.settled() == "OK"
         assert await after_it.settled() == "NEEDS_CONSENT"
 
-    report = await client.report()
-    assert len(report.requests) == 3
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=True)
+    assert len((await client.report()).requests) == 3
+    await window.note_client(client, lost=True)
 
 
 async def killed_during_the_call(house: House, held: Held, client: ClientAtProvider) -> None:
@@ -124,9 +120,8 @@ async def test_killed_during_a_call_that_the_provider_refuses_nothing_is_lost(
     await killed_during_the_call(house, held, client)
 
     assert await provider.admits(await outcome(held.token()))
-    assert await held.state() == "OK"
-    report = await client.report()
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert await works(held, client)
+    await window.note_client(client)
 
 
 async def test_killed_during_a_call_that_the_provider_does_it_is_found_out_and_said(
@@ -140,8 +135,7 @@ async def test_killed_during_a_call_that_the_provider_does_it_is_found_out_and_s
 
     assert await outcome(held.token()) == "FAILED_PRECONDITION"
     assert await held.state() == "NEEDS_CONSENT"
-    report = await client.report()
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=True)
+    await window.note_client(client, lost=True)
 
 
 async def test_a_server_that_is_asked_to_finish_waits_for_the_answer(
@@ -161,6 +155,6 @@ async def test_a_server_that_is_asked_to_finish_waits_for_the_answer(
 
     assert await outcome(held.token()) == token
     assert await provider.admits(token)
-    report = await client.report()
-    assert len(report.requests) == 1
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert len((await client.report()).requests) == 1
+    assert await works(held, client)
+    await window.note_client(client)

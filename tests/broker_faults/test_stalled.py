@@ -8,7 +8,7 @@ import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from tests.broker_faults.held import hold_of, outcome
+from tests.broker_faults.held import hold_of, outcome, works
 from tests.broker_faults.sabotage import Blow, Step
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ async def test_who_stood_still_before_the_call_does_not_make_it(
         assert await call == token
 
     assert await provider.admits(token)
-    report = await client.report()
-    assert len(report.requests) == 1
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=False)
+    assert len((await client.report()).requests) == 1
+    assert await works(held, client)
+    await window.note_client(client)
 
 
 async def test_who_stood_still_after_the_answer_does_not_overwrite_what_the_other_has_found(
@@ -64,5 +64,4 @@ async def test_who_stood_still_after_the_answer_does_not_overwrite_what_the_othe
 
     assert await held.profile() == found
     assert await held.state() == "NEEDS_CONSENT"
-    report = await client.report()
-    window.note(refreshes=report.refreshes, reuses=report.reuses, lost=True)
+    await window.note_client(client, lost=True)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from tests.broker_faults.provider.process import ClientAtProvider
+
 REFRESHES: Final = "refreshes_at_the_provider"
 REUSES: Final = "reuses_in_the_window"
 
@@ -25,6 +27,11 @@ class Window:
     def __init__(self, record_property: Callable[[str, object], None]) -> None:
         """`record_property` is pytest's fixture, which brings numbers to the summary from every test process."""
         self._record = record_property
+
+    async def note_client(self, client: ClientAtProvider, *, lost: bool = False) -> None:
+        """Notes what the provider of the suite's own has counted of a client; see `note`."""
+        report = await client.report()
+        self.note(refreshes=report.refreshes, reuses=report.reuses, lost=lost)
 
     def note(self, *, refreshes: int, reuses: int, lost: bool) -> None:
         """Notes the counts of a provider.
