@@ -34,7 +34,15 @@ PATIENCE = 30.0
 _EAGER = (("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 20))
 """A server that is not there yet is looked for again soon."""
 
-_IMPORTED = ("uvloop", "service.command.serve_grpc", "service.command.service_half", "tests.broker_faults.sabotage")
+_IMPORTED = (
+    "asyncpg",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "uvloop",
+    "service.command.serve_grpc",
+    "service.command.service_half",
+    "service.server",
+    "tests.broker_faults.sabotage",
+)
 """Everything that a server imports, and nothing that starts a thread."""
 
 _NUMBERS = itertools.count(1)
