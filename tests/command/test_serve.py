@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -18,6 +19,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from almoner.v1.directory_service_pb2 import WhoAmIRequest
 from almoner.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from almoner.v1.profile_service_pb2 import WatchProfilesRequest
+from almoner.v1.profile_service_pb2_grpc import ProfileServiceStub
 from service.settings import host_and_port
 from tests.command.processes import PATIENCE, basic, until
 from tests.databases import ADMIN_PASSWORD, ADMIN_TOKEN
@@ -152,6 +155,18 @@ class TestTheEnd:
             server.process.send_signal(signal.SIGTERM)
             assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert server.wait() == 0
+
+    def test_a_client_that_watches_profiles_is_sent_away_and_does_not_hold_it_up(self, started: Almoner) -> None:
+        with started.serving(ALMONER_SHUTDOWN_GRACE="30") as server, grpc.insecure_channel(server.grpc) as channel:
+            credentials = (("authorization", f"Bearer {ADMIN_TOKEN}"),)
+            watch = ProfileServiceStub(channel).WatchProfiles(WatchProfilesRequest(), metadata=credentials)
+            assert next(watch).cursor
+            begun = time.monotonic()
+            assert server.stop(signal.SIGTERM) == 0
+            assert time.monotonic() - begun < 20
+            with pytest.raises(grpc.RpcError) as raised:
+                next(watch)
+            assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
 
     def test_while_it_drains_it_answers_but_is_not_ready(self, started: Almoner) -> None:
         with started.serving(ALMONER_DRAIN="30") as server:
