@@ -25,7 +25,8 @@ from service.access.caller import SYSTEM, Caller, Held, organization_place
 from service.access.permissions import ALL
 from service.clock import system_clock
 from service.profiles import rules as profiles
-from service.profiles.rules import Draft, Which
+from service.profiles.drafts import Draft
+from service.profiles.rules import Which
 from service.server import open_service
 from service.webhooks import dispatcher
 from service.webhooks.pace import Pace

@@ -312,7 +312,7 @@ async def test_a_slow_issuer_is_unavailable(counter: Counter, issuer: Issuer, mo
 
 @pytest.mark.parametrize("allowed", [{"outgoing_allow_http": True}, {"outgoing_allow_private": True}], ids=str)
 async def test_without_being_allowed_neither_http_nor_this_machine_is_asked(
-    sqlite_template: SqliteTemplate, tmp_path: Path, issuer: Issuer, allowed: dict[str, bool]
+    sqlite_template: SqliteTemplate, tmp_path: Path, issuer: Issuer, allowed: dict[str, Any]
 ) -> None:
     time = Time()
     async with running(sqlite_template, tmp_path, clock=time, **allowed) as almoner:
