@@ -92,7 +92,7 @@ class Turn(NamedTuple):
         fence: The fence by now.
         receiver: Where deliveries go.
         due: What to send; what is under way is not in it.
-        next_try: When there will be more, as far as is known; 0: at once; None: when something changes.
+        next_try: When more will be due, as far as is known; 0: at once; None: when something changes.
         held: Whether the webhook is still this process's.
         given_up: What was given up: profile and number of its changes.
     """
@@ -167,7 +167,7 @@ def take_turn(work: Work, webhook_id: int, fence: int, report: Report, *, renew:
     if not leave:
         position, more = _hand_out(work.tx, dispatch)
         due = _due(work, webhook_id, report)
-        next_try = AT_ONCE if more else dispatch_queries.next_try(work.tx, webhook_id)
+        next_try = AT_ONCE if more else dispatch_queries.next_try(work.tx, webhook_id, work.now)
     held = bool(due or report.under_way) or (next_try is not None and next_try <= work.now + STAYS_FOR)
     now = {"position": position, "fence": fence + 1 if renew else fence, "held": held}
     if now != {"position": dispatch.position, "fence": fence, "held": dispatch.held}:

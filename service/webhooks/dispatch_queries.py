@@ -111,7 +111,7 @@ _DUE_NOW = (
     .limit(bindparam("most"))
 )
 _DELIVERY = select(_DELIVERIES).where(_OF_WEBHOOK, _DELIVERIES.c.position == bindparam("position"))
-_NEXT_TRY = select(func.min(_DELIVERIES.c.next_try)).where(_OF_WEBHOOK)
+_NEXT_TRY = select(func.min(_DELIVERIES.c.next_try)).where(_OF_WEBHOOK, _DELIVERIES.c.next_try > bindparam("now"))
 _DELAY = update(_DELIVERIES).where(_THIS)
 _DROP = delete(_DELIVERIES).where(_THIS)
 _DROP_STALE = delete(_DELIVERIES).where(_OF_PROFILE, _DELIVERIES.c.time < bindparam("before"))
@@ -176,9 +176,9 @@ def find_delivery(tx: Tx, webhook_id: int, position: int) -> StoredDelivery | No
     return one(tx, StoredDelivery, _DELIVERY, {"webhook_id": webhook_id, "position": position})
 
 
-def next_try(tx: Tx, webhook_id: int) -> int | None:
-    """Returns when a webhook is to be told of something next."""
-    found: int | None = scalar(tx, _NEXT_TRY, {"webhook_id": webhook_id})
+def next_try(tx: Tx, webhook_id: int, now: int) -> int | None:
+    """Returns when a webhook is to be told of something that is not due yet."""
+    found: int | None = scalar(tx, _NEXT_TRY, {"webhook_id": webhook_id, "now": now})
     return found
 
 

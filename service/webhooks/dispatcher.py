@@ -125,3 +125,6 @@ class WebhookDispatcher:
         if not task.cancelled() and (error := task.exception()):
             _LOG.warning("webhooks.failed", webhook=webhook_id, error=type(error).__name__)
             self._left[webhook_id] = courier.fence
+        else:
+            # What came up while it was on its way back has not been looked at.
+            self._wake.set()

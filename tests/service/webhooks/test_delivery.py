@@ -183,6 +183,27 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else(office: Office, receiv
         assert not receiver.taken
 
 
+async def test_waiting_for_an_answer_costs_nothing(
+    sqlite_template: SqliteTemplate, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answer = lambda _received, _before: 0
+    monkeypatch.setattr(dispatcher, "Pace", lambda: replace(FAST, timeout=15, sign_of_life=0.1, farewell=0.01))
+    async with running(sqlite_template, tmp_path, **LOCAL) as almoner:
+        office = await open_office(almoner)
+        await office.create(receiver.url)
+        await office.desk.create(own())
+        await receiver.until(lambda: bool(receiver.received))
+        write, written = almoner.service.store.write, []
+
+        async def count(use_case: Any) -> Any:
+            written.append(use_case)
+            return await write(use_case)
+
+        monkeypatch.setattr(almoner.service.store, "write", count)
+        await asyncio.sleep(0.5)
+    assert len(written) < 12
+
+
 async def test_a_receiver_may_say_when_to_come_back(
     template: Template, tmp_path: Path, receiver: Receiver, clock: Time
 ) -> None:
