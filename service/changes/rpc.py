@@ -59,13 +59,17 @@ class WatchMethods:
             yield self._message(place)
             spoken = time.monotonic()
             while True:
-                news = self._feed.news()
+                news, looked = self._feed.news(), time.monotonic()
                 batch = await self._read_on(organization_id, place)
                 for change in batch.changes:
-                    yield self._message(rules.Place(change.position, change.time), change)
+                    place = rules.Place(change.position, change.time)
+                    yield self._message(place, change)
                     spoken = time.monotonic()
-                place = batch.place
-                if batch.more:
+                    if spoken - looked >= LOOK:  # a slow reader, whose right may have ended meanwhile
+                        break
+                else:
+                    place = batch.place
+                if batch.more or place != batch.place:
                     continue
                 if time.monotonic() - spoken >= HEARTBEAT:
                     yield self._message(place)

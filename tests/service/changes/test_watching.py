@@ -238,6 +238,27 @@ async def test_nothing_more_is_told_to_one_whose_right_has_ended(desk: Desk) -> 
     assert (await ended(watcher)).code == grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.usefixtures("_soon")
+async def test_nor_to_one_who_reads_slowly_what_was_read_for_them_before(desk: Desk) -> None:
+    user = await desk.user()
+    watcher = await watch(desk.almoner, user.by)
+    for _ in range(20):
+        await desk.create(own(), by=user.by)
+    await watcher.change()
+    await desk.almoner.directory.UpdateUser(
+        directory_service_pb2.UpdateUserRequest(user=directory_pb2.User(id=user.id, locked=True)),
+        metadata=desk.chief.by,
+    )
+    await asyncio.sleep(0.1)
+    told = 0
+    with pytest.raises(grpc.aio.AioRpcError) as raised:  # noqa: PT012 - until it ends
+        while True:
+            await watcher.change()
+            told += 1
+    assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert told <= 2
+
+
 # Streams that have nothing to say, and those that end.
 
 
