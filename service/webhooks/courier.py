@@ -127,20 +127,28 @@ class Courier:
 
     async def _wait(self, changed: asyncio.Event, next_try: int | None) -> list[Delivered | Failed | Refused]:
         """Waits until there is something to do, and returns what has become of deliveries."""
-        if self._leaving.is_set() and not self._under_way:
-            return []
-        if len(self._under_way) >= self._width or self._leaving.is_set():
-            events: list[asyncio.Event] = []  # news would only make for a turn that can begin nothing
-            seconds = self._pace.sign_of_life
+        if self._leaving.is_set():
+            return await self._wait_for_the_last()
+        seconds = self._pace.sign_of_life
+        if len(self._under_way) >= self._width:  # news would only make for a turn that can begin nothing
+            await first_of(self._under_way, (self._leaving,), seconds)
         else:
-            events = [changed, self._leaving]
-            until = self._pace.sign_of_life if next_try is None else (next_try - self._clock()) / SECOND
-            seconds = min(max(until, 0), self._pace.sign_of_life)
-        await first_of(self._under_way, events, seconds)
+            until = seconds if next_try is None else (next_try - self._clock()) / SECOND
+            await first_of(self._under_way, (changed, self._leaving), min(max(until, 0), seconds))
         done = [task for task in self._under_way if task.done()]
         for task in done:
             del self._under_way[task]
         return [task.result() for task in done]
+
+    async def _wait_for_the_last(self) -> list[Delivered | Failed | Refused]:
+        """Waits for what is under way, not for long, and returns what has become of it. The rest is sent again later."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=self._pace.farewell)
+        done = [task.result() for task in self._under_way if task.done()]
+        for task in self._under_way:
+            task.cancel()
+        self._under_way.clear()
+        return done
 
     async def _send(self, receiver: Receiver, delivery: StoredDelivery) -> Delivered | Failed | Refused:
         """Sends one change, and says what has become of it."""

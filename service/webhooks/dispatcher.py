@@ -84,7 +84,7 @@ class WebhookDispatcher:
         for courier in self._couriers.values():
             courier.leave()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._pace.farewell)
+            await asyncio.wait(self._tasks, timeout=2 * self._pace.farewell)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -372,11 +372,13 @@ async def test_what_was_left_is_delivered_after_a_restart(
             assert [each.profile_id for each in await receiver.take_next()] == [profile.id]
 
 
+@pytest.mark.parametrize("status", [500, 0])
 async def test_a_server_that_stops_gives_its_webhooks_back(
-    template: Template, tmp_path: Path, receiver: Receiver
+    template: Template, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """So that the next one need not wait until they count as abandoned."""
-    receiver.answer = lambda _received, _before: 500
+    """So that the next one need not wait until they count as abandoned, whatever is under way."""
+    monkeypatch.setattr(dispatcher, "Pace", lambda: replace(FAST, at_once=1, timeout=15, farewell=0.1))
+    receiver.answer = lambda _received, _before: status
     async with running(template, tmp_path, **LOCAL) as almoner:
         office = await open_office(almoner)
         await office.create(receiver.url)
