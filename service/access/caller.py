@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ class Caller:
         scopes: Scopes of the access token that was shown, which limit what is held (`service.access.scopes.limited`);
             None: a password or an API token was.
         application: Number of the client application that this user is; 0: it is a person.
+        held_anywhere: All they hold, wherever it is.
     """
 
     user_id: int
@@ -65,6 +66,11 @@ class Caller:
     actor: Caller | None = None
     scopes: frozenset[str] | None = None
     application: int = 0
+    held_anywhere: Permissions = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A login is made once and asked many times.
+        object.__setattr__(self, "held_anywhere", NONE.union(*(permissions for _, permissions in self.held_in)))
 
     def holds(self, organization: int, application: int = 0) -> Permissions:
         """Returns all that the caller may do in an organization, and on one application of it."""
@@ -88,9 +94,7 @@ class Caller:
 
     def holds_anywhere(self, permission: Permission) -> bool:
         """Whether there is any place where the caller holds the permission."""
-        return any(
-            permission in permissions or Permission.ADMINISTRATOR in permissions for _, permissions in self.held_in
-        )
+        return permission in self.held_anywhere or Permission.ADMINISTRATOR in self.held_anywhere
 
     def organizations_where(self, *permissions: Permission) -> list[int]:
         """Returns the numbers, sorted, of the single organizations where the caller holds all of the permissions."""

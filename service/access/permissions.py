@@ -60,6 +60,9 @@ class Permission(IntEnum):
     TOKEN_POLICY_MANAGE = 76
     JWT_MAPPINGS_VIEW = 77
     JWT_MAPPINGS_MANAGE = 78
+
+    # Enum's own is written in Python, and every decision looks some up in sets.
+    __hash__ = int.__hash__
     WEBHOOKS_VIEW = 80
     WEBHOOKS_MANAGE = 81
 

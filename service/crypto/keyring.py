@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -59,9 +60,14 @@ class Where(NamedTuple):
     row_id: int | str
 
     def __bytes__(self) -> bytes:
-        # Lengths keep ("ab", "c") and ("a", "bc") apart; the row id is last and needs none.
         table, column, row_id = self
-        return f"{len(table)}:{table}{len(column)}:{column}{row_id}".encode()
+        return _column_prefix(table, column) + str(row_id).encode()
+
+
+@cache
+def _column_prefix(table: str, column: str) -> bytes:
+    # Lengths keep ("ab", "c") and ("a", "bc") apart; the row id comes last and needs none.
+    return f"{len(table)}:{table}{len(column)}:{column}".encode()
 
 
 class _Keys:

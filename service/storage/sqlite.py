@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,14 +32,20 @@ if TYPE_CHECKING:
 
 _LOG = structlog.get_logger(__name__)
 
-BUSY_TIMEOUT = 5_000
-"""Milliseconds to wait for another process that is writing."""
+BUSY_TIMEOUT = 5.0
+"""Seconds to wait for another process that is writing."""
+
+BUSY_PAUSE = 0.001
+"""Seconds between two tries. SQLite's own pauses grow to a hundred times that: a busy process always comes first."""
 
 IDLE_TURNS = 2
 """Turns of the event loop without another write after which a batch begins: one reads a request, the next serves it."""
 
 MOST_IN_A_BATCH = 64
 """Writes that share one commit at the most, so that the first of them is not held up by the last."""
+
+REQUEST = 50e-6
+"""Seconds of the event loop that a request with a write takes beside the write itself, at the least."""
 
 
 @dataclass(slots=True)
@@ -83,6 +90,8 @@ class SqliteStore:
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._waiting: deque[_Write[Any]] = deque()
         self._writing: asyncio.Task[None] | None = None
+        self._last_batch = 0
+        self._commit_took = 0.0
         self._closed = False
 
     async def read(self, use_case: UseCase[Result]) -> Result:
@@ -151,27 +160,41 @@ class SqliteStore:
         if not self._closed:
             _abandon(self._reading)
 
-    async def _enqueue(self, use_case: UseCase[Result], *, sweeps: bool) -> Result:
+    def _enqueue(self, use_case: UseCase[Result], *, sweeps: bool) -> asyncio.Future[Result]:
         if self._closed:
             raise StorageUnavailable
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Write(use_case, future, sweeps))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
-        return await future
+        return future
 
     async def _write_all(self) -> None:
         """Runs what waits, batch by batch, until nothing does."""
         try:
             while self._waiting:
-                await self._gather()
+                if not self._overlaps():
+                    await self._gather()
                 batch = self._next_batch()
                 if batch:
                     await self._write_together(batch)
+                    self._last_batch = len(batch)
                     for write in batch:
                         write.deliver()
         finally:
             self._writing = None
+            self._last_batch = 0
+
+    def _overlaps(self) -> bool:
+        """Whether those who write are so many that serving half of them takes as long as a commit.
+
+        Then each half is served while the other half's commit is on its way to the disk. Fewer share every commit.
+        """
+        return self._commit_took < REQUEST * self._writers()
+
+    def _writers(self) -> int:
+        """Returns how many write at the moment: who waits, and whom the last commit was for, who may be back soon."""
+        return len(self._waiting) + self._last_batch
 
     async def _gather(self) -> None:
         """Waits while the turns of the event loop bring more writes: those of callers whose requests are there already.
@@ -185,9 +208,10 @@ class SqliteStore:
             turns_without = turns_without + 1 if len(self._waiting) == before else 0
 
     def _next_batch(self) -> list[_Write[Any]]:
-        """Takes the writes that share the next commit: as many as wait, or a sweep alone."""
+        """Takes the writes that share the next commit: half of the writers', or all that wait; or a sweep alone."""
         batch: list[_Write[Any]] = []
-        while self._waiting and len(batch) < MOST_IN_A_BATCH:
+        most = min(MOST_IN_A_BATCH, (self._writers() + 1) // 2 if self._overlaps() else MOST_IN_A_BATCH)
+        while self._waiting and len(batch) < most:
             if self._waiting[0].sweeps and batch:
                 break
             write = self._waiting.popleft()
@@ -207,7 +231,7 @@ class SqliteStore:
             if not self._begin_at_once():
                 await loop.run_in_executor(self._commits, self._begin)
             self._run_all(batch)
-            await loop.run_in_executor(self._commits, self._driver.execute, "COMMIT")
+            await loop.run_in_executor(self._commits, self._commit)
         except sqlite3.Error as error:
             _LOG.error("storage.write_failed", error=str(error), writes=len(batch))
             _abandon(self._driver)
@@ -225,12 +249,22 @@ class SqliteStore:
         return True
 
     def _begin(self) -> None:
-        """Begins a transaction once no other process has one; on a thread, because it may wait."""
-        self._driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
-        try:
-            self._driver.execute("BEGIN IMMEDIATE")
-        finally:
-            self._driver.execute("PRAGMA busy_timeout=0")
+        """Begins a transaction once no other process has one; on a thread, because it waits.
+
+        Raises:
+            OperationalError: others have been writing all the time.
+        """
+        give_up = time.monotonic() + BUSY_TIMEOUT
+        while not self._begin_at_once():
+            if time.monotonic() > give_up:
+                raise sqlite3.OperationalError("other processes do not stop writing")
+            time.sleep(BUSY_PAUSE)
+
+    def _commit(self) -> None:
+        """Commits, on a thread, and notes how long that takes, on the average of the last few."""
+        began = time.monotonic()
+        self._driver.execute("COMMIT")
+        self._commit_took += (time.monotonic() - began - self._commit_took) / 8
 
     def _sweep(self, write: _Write[Any]) -> None:
         self._begin()
@@ -315,7 +349,7 @@ def _engine(path: Path) -> Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+    connection.execute(f"PRAGMA busy_timeout={int(1_000 * BUSY_TIMEOUT)}")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         message = f"journal mode is {mode}, not WAL"
