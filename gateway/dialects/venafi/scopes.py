@@ -31,7 +31,7 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "codesignclient": (),
     "codesigning": ("csp",),
     "configuration": ("delete", "manage"),
-    "profiles": ("delete", "manage", "reveal"),
+    "profiles": ("delete", "manage", "reveal", "use"),
     "restricted": ("delete", "manage"),
     "security": ("delete", "manage"),
     "ssh": ("approve", "delete", "discover", "manage"),

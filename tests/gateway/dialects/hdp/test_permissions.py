@@ -25,6 +25,8 @@ UNHEARD_OF = {
     pb.PERMISSION_TOKEN_POLICY_MANAGE,
     pb.PERMISSION_JWT_MAPPINGS_VIEW,
     pb.PERMISSION_JWT_MAPPINGS_MANAGE,
+    pb.PERMISSION_WEBHOOKS_VIEW,
+    pb.PERMISSION_WEBHOOKS_MANAGE,
 }
 """What an authorization server does, or a broker of tokens: HDP is neither."""
 
