@@ -47,7 +47,7 @@ FIRST_LOOK: Final = 0.02
 LONGEST_LOOK: Final = 0.5
 
 LONGEST_WRITE_PAUSE: Final = 5.0
-"""Seconds between two tries to store what a provider has answered."""
+"""Seconds between two tries to store what a provider has answered; far less than others leave before they take over."""
 
 LAST_WRITES: Final = 2.0
 """Seconds that storing the last answers may take at the end."""
@@ -260,7 +260,7 @@ class Broker:
             except StorageUnavailable:
                 _LOG.warning("broker.not_stored", profile=claimed.profile_id)
             await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WRITE_PAUSE)
+            wait = min(2 * wait, LONGEST_WRITE_PAUSE, self._timeout / 3)
 
     def as_service(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
         """Returns a rule as a use case of the service itself."""
