@@ -49,6 +49,7 @@ class Claim:
     Attributes:
         profile_id: Id of the profile.
         fence: Its fence.
+        time: When it was claimed, epoch microseconds; the provider is called right behind that.
         registration: Our client at the provider.
         token_uri: The token endpoint.
         refresh_token: The refresh token.
@@ -57,6 +58,7 @@ class Claim:
 
     profile_id: int
     fence: int
+    time: int
     registration: Registration
     token_uri: str
     refresh_token: str
@@ -117,6 +119,7 @@ def claim(
     claimed = Claim(
         profile_id,
         stored.fence + 1,
+        work.now,
         registration,
         require(registration.token_uri, registration, "token"),
         _opened(work.keyring, stored, "refresh_token", stored.refresh_token),
@@ -187,7 +190,7 @@ def consent_needed(profile_id: int) -> FailedPrecondition:
 
 
 def granted_columns(
-    work: Work, stored: StoredClient, registration: Registration, granted: Granted, scope: str
+    work: Work, stored: StoredClient, registration: Registration, granted: Granted, scope: str, *, since: int
 ) -> dict[str, object]:
     """Returns the columns of a profile whose provider has given tokens. A refresh token is kept if none came.
 
@@ -197,10 +200,11 @@ def granted_columns(
         registration: Our client at the provider.
         granted: What the provider has given.
         scope: The scope of the tokens unless the provider says otherwise.
+        since: From when their life is reckoned, epoch microseconds: it may have taken long to get here.
     """
     now = work.now
     lifetime = registration.lifetime if granted.lifetime is None else granted.lifetime
-    expires = now + lifetime if lifetime else 0
+    expires = since + lifetime if lifetime else 0
     has_refresh_token = bool(granted.refresh_token) or stored.refresh_token is not None
     due = tokens.due_time(stored.id, now, expires) if stored.keep_fresh and has_refresh_token and expires else None
     columns: dict[str, object] = {
@@ -257,7 +261,7 @@ def _settle_granted(work: Work, stored: StoredClient, claimed: Claim, granted: G
         if "refresh_token" in columns:
             columns |= {"updated": work.now, "revision": stored.revision + 1}
     else:
-        columns = granted_columns(work, stored, claimed.registration, granted, stored.token_scope)
+        columns = granted_columns(work, stored, claimed.registration, granted, stored.token_scope, since=claimed.time)
     queries.change(work.tx, stored.id, columns)
     tell(work, stored, ChangeKind.UPDATED if "revision" in columns else ChangeKind.TOKEN_STATE, columns)
     changes: dict[str, object] = {name: "replaced" for name in ("access_token", "refresh_token") if name in columns}

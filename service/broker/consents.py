@@ -36,7 +36,7 @@ def accept(work: Work, profile_id: int, registration: Registration, granted: Gra
     stored = queries.find(work.tx, profile_id)
     if stored is None:
         raise not_found(profile_id)
-    columns = granted_columns(work, stored, registration, granted, scope)
+    columns = granted_columns(work, stored, registration, granted, scope, since=work.now)
     columns["fence"] = stored.fence + 1
     if not granted.refresh_token:
         columns |= {"refresh_token": None, "spent_refresh_digest": None, "token_due": None}

@@ -41,10 +41,11 @@ class TokenMethods(profile_service_pb2_grpc.ProfileServiceServicer):
         wish = Wish(request.id, validity, " ".join(request.scope.split()))
         taken, refreshed = await self._take(wish, None), False
         while isinstance(taken, Stale):
+            asked = self._broker.clock()
             granted = await self._broker.refresh(wish.profile_id, taken.fence, wish.scope)
             if granted is not None and wish.scope:
                 await self._units.write(lambda work: use.reveal_narrowed(work, wish))
-                return _narrowed(granted, wish, self._broker.clock())
+                return _narrowed(granted, wish, asked)
             taken, refreshed = await self._take(wish, taken), True
         return _answer(taken, refreshed=refreshed)
 
@@ -63,7 +64,7 @@ def _answer(token: Token, *, refreshed: bool) -> profile_service_pb2.GetAccessTo
     )
 
 
-def _narrowed(granted: Granted, wish: Wish, now: int) -> profile_service_pb2.GetAccessTokenResponse:
-    expires = now + granted.lifetime if granted.lifetime else 0
+def _narrowed(granted: Granted, wish: Wish, asked: int) -> profile_service_pb2.GetAccessTokenResponse:
+    expires = asked + granted.lifetime if granted.lifetime else 0
     scope = wish.scope if granted.scope is None else granted.scope
     return _answer(Token(granted.access_token, granted.token_type, expires, scope), refreshed=True)

@@ -15,7 +15,7 @@ from service.clock import HOUR, SECOND
 from tests.broker_faults.held import hold_of, outcome, works
 from tests.broker_faults.provider import faults
 from tests.running import running
-from tests.service.grants.tokens.counter import Time
+from tests.service.grants.tokens.counter import Time, micros
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -265,5 +265,22 @@ async def test_a_slow_answer_comes_even_if_nobody_waits_for_it_any_more(trial: T
 
     assert await trial.client.provider.admits(await outcome(trial.held.token()))
     assert len((await trial.client.report()).requests) == 1
+    assert await trial.works()
+    await trial.note()
+
+
+@pytest.mark.parametrize("scope", ["", "read"])
+async def test_the_life_of_a_token_does_not_begin_when_it_comes_but_when_it_was_asked_for(
+    trial: Trial, scope: str
+) -> None:
+    await trial.client.meets(faults.SLOW_ANSWER)
+    asked = trial.almoner.service.broker.clock()
+    call = asyncio.create_task(trial.held.token(scope=scope))
+    await trial.client.report(held=1)
+    trial.time.pass_by(HOUR // 2)
+    await trial.client.release()
+
+    assert micros((await call).expire_time) == asked + HOUR
+
     assert await trial.works()
     await trial.note()
