@@ -22,6 +22,8 @@ CONSTANTS: Final = {
     # What failed may be tried again at once, and is not by anybody but the test.
     "service.broker.broker.FIRST_PAUSE": 2,
     "service.background.REFRESH_INTERVAL": 3600.0,
+    # Who waits for another server looks often.
+    "service.broker.broker.LONGEST_LOOK": 0.02,
 }
 
 
