@@ -141,6 +141,13 @@ async def lasting_trial(almoner: Almoner, provider: Provider, time: Time, window
     return Trial(almoner, await hold_of(almoner.channel, client), client, time, window)
 
 
+@pytest.fixture
+async def forgiving_trial(almoner: Almoner, provider: Provider, time: Time, window: Window) -> Trial:
+    """A trial with refresh tokens that rotate, at a provider that takes the one before once more."""
+    client = await provider.client(forgives=True)
+    return Trial(almoner, await hold_of(almoner.channel, client), client, time, window)
+
+
 @each(REFUSED)
 async def test_a_provider_that_is_not_ready_is_asked_again_later(trial: Trial, fault: Fault) -> None:
     assert await trial.fails(fault) == "UNAVAILABLE"
@@ -204,6 +211,18 @@ async def test_a_lost_answer_costs_nothing_where_refresh_tokens_do_not_rotate(
 
     assert await lasting_trial.works()
     await lasting_trial.note()
+
+
+@each(LOST)
+async def test_a_lost_answer_costs_nothing_where_the_provider_forgives_it(forgiving_trial: Trial, fault: Fault) -> None:
+    assert await forgiving_trial.fails(fault) == "UNAVAILABLE"
+    assert await forgiving_trial.held.state() == "IN_DOUBT"
+
+    forgiving_trial.time.pass_by(2 * SECOND)
+
+    assert await forgiving_trial.works()
+    assert await forgiving_trial.held.state() == "OK"
+    await forgiving_trial.note()
 
 
 @each(LASTING)

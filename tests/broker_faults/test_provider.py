@@ -81,6 +81,16 @@ async def test_a_refresh_token_that_was_used_ends_its_family_and_is_counted(prov
     assert [record.generation for record in report.requests] == [1, 1, 2]
 
 
+async def test_a_provider_that_forgives_takes_the_refresh_token_before_the_newest(provider: Provider) -> None:
+    client = await provider.client(forgives=True)
+    first = await client.grant()
+    await refresh(client, first.refresh_token)
+
+    assert (await refresh(client, first.refresh_token))[0] == 200
+    assert (await refresh(client, first.refresh_token))[1]["error"] == "invalid_grant"
+    assert (await client.report()).reuses == 1
+
+
 async def test_a_refresh_token_that_does_not_rotate_stays_good(provider: Provider) -> None:
     client = await provider.client(rotates=False)
     tokens = await client.grant()

@@ -32,6 +32,7 @@ class Client:
         secret: What it authenticates with; empty for a public client.
         authentication: The only method it may use: client_secret_basic, client_secret_post or none.
         rotates: Whether every refresh gives a new refresh token and ends the one that was used.
+        forgives: Whether the refresh token before the newest is taken, too, as some providers do for who lost an answer.
         expires_in: Seconds that an access token says it lives; None: it does not say.
     """
 
@@ -39,6 +40,7 @@ class Client:
     secret: str = ""
     authentication: str = "client_secret_basic"
     rotates: bool = True
+    forgives: bool = False
     expires_in: int | None = 3600
 
 
@@ -126,7 +128,7 @@ class Registry:
         if token is None or token.grant.client is not client:
             raise OAuthError("invalid_grant", "there is no such refresh token")
         grant = token.grant
-        if client.rotates and token.generation < grant.generation:
+        if client.rotates and token.generation < grant.generation - int(client.forgives):
             grant.revoked = True
             self.reuses[client.id] = self.reuses.get(client.id, 0) + 1
             raise OAuthError("invalid_grant", "the refresh token was used before")
