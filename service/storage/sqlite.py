@@ -47,6 +47,9 @@ MOST_IN_A_BATCH = 64
 REQUEST = 50e-6
 """Seconds of the event loop that a request with a write takes beside the write itself, at the least."""
 
+BATCH = 300e-6
+"""Seconds of the event loop that a batch takes beside its writes, roughly: to serve others meanwhile must gain more."""
+
 
 @dataclass(slots=True)
 class _Write(Generic[Result]):
@@ -173,8 +176,7 @@ class SqliteStore:
         """Runs what waits, batch by batch, until nothing does."""
         try:
             while self._waiting:
-                if not self._overlaps():
-                    await self._gather()
+                await self._gather()
                 batch = self._next_batch()
                 if batch:
                     await self._write_together(batch)
@@ -188,9 +190,10 @@ class SqliteStore:
     def _overlaps(self) -> bool:
         """Whether those who write are so many that serving half of them takes as long as a commit.
 
-        Then each half is served while the other half's commit is on its way to the disk. Fewer share every commit.
+        Then each half is served while the other half's commit is on its way to the disk. Fewer share every commit, and
+        so does everybody where the disk is so quick, or no disk at all, that nothing is gained.
         """
-        return self._commit_took < REQUEST * self._writers()
+        return BATCH < self._commit_took < REQUEST * self._writers()
 
     def _writers(self) -> int:
         """Returns how many write at the moment: who waits, and whom the last commit was for, who may be back soon."""
@@ -199,10 +202,11 @@ class SqliteStore:
     async def _gather(self) -> None:
         """Waits while the turns of the event loop bring more writes: those of callers whose requests are there already.
 
-        With nobody else about this takes microseconds; with many it lets a commit carry them all.
+        With nobody else about this takes microseconds; with many it lets a commit carry them all, or one half.
         """
+        enough = self._last_batch if self._last_batch and self._overlaps() else MOST_IN_A_BATCH
         turns_without = 0
-        while turns_without < IDLE_TURNS and len(self._waiting) < MOST_IN_A_BATCH:
+        while turns_without < IDLE_TURNS and len(self._waiting) < enough:
             before = len(self._waiting)
             await asyncio.sleep(0)
             turns_without = turns_without + 1 if len(self._waiting) == before else 0
