@@ -111,6 +111,8 @@ def claim(
         return Held(stored.fence)
     if not abandoned:
         require_refreshable(stored, work.now)
+    if stored.refresh_token is None:
+        raise consent_needed(profile_id)
     registration = registration_of(stored, work.keyring)
     in_doubt = abandoned and registration.rotates
     if in_doubt and stored.doubtful:
@@ -122,7 +124,7 @@ def claim(
         work.now,
         registration,
         require(registration.token_uri, registration, "token"),
-        _opened(work.keyring, stored, "refresh_token", stored.refresh_token),
+        work.keyring.unseal_text(stored.refresh_token, Where("profiles", "refresh_token", stored.id)),
         stored.token_failures,
     )
     columns: dict[str, object] = {"token_state": TokenState.REFRESHING.value, "fence": claimed.fence, "token_due": None}
@@ -190,7 +192,14 @@ def consent_needed(profile_id: int) -> FailedPrecondition:
 
 
 def granted_columns(
-    work: Work, stored: StoredClient, registration: Registration, granted: Granted, scope: str, *, since: int
+    work: Work,
+    stored: StoredClient,
+    registration: Registration,
+    granted: Granted,
+    scope: str,
+    *,
+    since: int,
+    spent: str,
 ) -> dict[str, object]:
     """Returns the columns of a profile whose provider has given tokens. A refresh token is kept if none came.
 
@@ -201,6 +210,7 @@ def granted_columns(
         granted: What the provider has given.
         scope: The scope of the tokens unless the provider says otherwise.
         since: From when their life is reckoned, epoch microseconds: it may have taken long to get here.
+        spent: The refresh token in whose place they come; empty: there was none.
     """
     now = work.now
     lifetime = registration.lifetime if granted.lifetime is None else granted.lifetime
@@ -219,7 +229,7 @@ def granted_columns(
         "revision": stored.revision + 1,
         **_NO_FAILURE,
     }
-    return columns | _refresh_token_columns(work.keyring, stored, granted.refresh_token)
+    return columns | _refresh_token_columns(work.keyring, stored.id, granted.refresh_token, spent)
 
 
 def tell(work: Work, stored: StoredClient, kind: ChangeKind, columns: Mapping[str, object]) -> None:
@@ -239,13 +249,12 @@ def tell(work: Work, stored: StoredClient, kind: ChangeKind, columns: Mapping[st
 _NO_FAILURE: Final = {"token_next_try": 0, "token_failures": 0, "token_failure": "", "doubtful": False}
 
 
-def _refresh_token_columns(keyring: Keyring, stored: StoredClient, refresh_token: str) -> dict[str, object]:
-    before = _opened(keyring, stored, "refresh_token", stored.refresh_token)
-    if not refresh_token or refresh_token == before:
+def _refresh_token_columns(keyring: Keyring, profile_id: int, refresh_token: str, spent: str) -> dict[str, object]:
+    if not refresh_token or refresh_token == spent:
         return {}
     return {
-        "refresh_token": keyring.seal(refresh_token, Where("profiles", "refresh_token", stored.id)),
-        "spent_refresh_digest": tokens.spent_digest(keyring, before) if before else None,
+        "refresh_token": keyring.seal(refresh_token, Where("profiles", "refresh_token", profile_id)),
+        "spent_refresh_digest": tokens.spent_digest(keyring, spent) if spent else None,
     }
 
 
@@ -256,12 +265,20 @@ def _settle_granted(work: Work, stored: StoredClient, claimed: Claim, granted: G
             "token_state": TokenState.OK.value,
             "token_due": _due_again(stored, work.now),
             **_NO_FAILURE,
-            **_refresh_token_columns(work.keyring, stored, granted.refresh_token),
+            **_refresh_token_columns(work.keyring, stored.id, granted.refresh_token, claimed.refresh_token),
         }
         if "refresh_token" in columns:
             columns |= {"updated": work.now, "revision": stored.revision + 1}
     else:
-        columns = granted_columns(work, stored, claimed.registration, granted, stored.token_scope, since=claimed.time)
+        columns = granted_columns(
+            work,
+            stored,
+            claimed.registration,
+            granted,
+            stored.token_scope,
+            since=claimed.time,
+            spent=claimed.refresh_token,
+        )
     queries.change(work.tx, stored.id, columns)
     tell(work, stored, ChangeKind.UPDATED if "revision" in columns else ChangeKind.TOKEN_STATE, columns)
     changes: dict[str, object] = {name: "replaced" for name in ("access_token", "refresh_token") if name in columns}
@@ -327,10 +344,6 @@ def _in_doubt(profile_id: int) -> FailedPrecondition:
         "set new tokens, or consent again",
         metadata={"id": str(profile_id)},
     )
-
-
-def _opened(keyring: Keyring, stored: StoredClient, column: str, sealed: bytes | None) -> str:
-    return keyring.unseal_text(sealed, Where("profiles", column, stored.id)) if sealed else ""
 
 
 def _seconds(microseconds: int) -> int:

@@ -9,11 +9,14 @@ from service.audit import rules as audit
 from service.broker import queries
 from service.broker.claims import granted_columns, tell
 from service.changes.tables import ChangeKind
+from service.crypto.keyring import UnsealError, Where
 from service.profiles.rules import not_found
 
 if TYPE_CHECKING:
+    from service.broker.queries import StoredClient
     from service.broker.registrations import Registration
     from service.broker.token_endpoint import Granted
+    from service.crypto.keyring import Keyring
     from service.work import Work
 
 
@@ -36,7 +39,8 @@ def accept(work: Work, profile_id: int, registration: Registration, granted: Gra
     stored = queries.find(work.tx, profile_id)
     if stored is None:
         raise not_found(profile_id)
-    columns = granted_columns(work, stored, registration, granted, scope, since=work.now)
+    spent = _refresh_token(work.keyring, stored)
+    columns = granted_columns(work, stored, registration, granted, scope, since=work.now, spent=spent)
     columns["fence"] = stored.fence + 1
     if not granted.refresh_token:
         columns |= {"refresh_token": None, "spent_refresh_digest": None, "token_due": None}
@@ -46,3 +50,13 @@ def accept(work: Work, profile_id: int, registration: Registration, granted: Gra
     if granted.refresh_token or stored.refresh_token:
         changes["refresh_token"] = audit.secret_change(stored.refresh_token, granted.refresh_token)
     audit.record(work, "profile.authorize", f"profiles/{profile_id}", stored.organization, changes)
+
+
+def _refresh_token(keyring: Keyring, stored: StoredClient) -> str:
+    """Returns the refresh token that goes, as far as it can be opened: a consent also mends what cannot."""
+    if stored.refresh_token is None:
+        return ""
+    try:
+        return keyring.unseal_text(stored.refresh_token, Where("profiles", "refresh_token", stored.id))
+    except UnsealError:
+        return ""

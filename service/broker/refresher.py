@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.broker import claims, queries
 from service.broker.endpoints import PAUSED
-from service.errors import DomainError, FailedPrecondition, ProviderUnavailable, StorageUnavailable
+from service.crypto.keyring import UnsealError
+from service.errors import DomainError, FailedPrecondition, ProviderUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -79,7 +80,7 @@ class Refresher:
             if error.metadata.get("error") == PAUSED:
                 await self._broker.postpone(profile_id)
             raise
-        except FailedPrecondition:
+        except (FailedPrecondition, UnsealError):
             await self._store.write(lambda tx: claims.give_up_due(tx, profile_id))
             raise
 
@@ -88,5 +89,5 @@ async def _quietly(profile_id: int, work: Coroutine[Any, Any, None]) -> None:
     """Does work that nobody waits for. Its failures are in the state of the profile, and in the log."""
     try:
         await work
-    except (DomainError, SQLAlchemyError, StorageUnavailable) as error:
+    except (DomainError, SQLAlchemyError, UnsealError) as error:
         _LOG.info("refresher.failed", profile=profile_id, error=getattr(error, "reason", type(error).__name__))

@@ -103,6 +103,13 @@ async def test_what_cannot_be_refreshed_is_due_no_more(bench: Bench, refresher: 
     assert row.token_due is None
 
 
+async def test_a_token_whose_key_is_lost_is_due_no_more(bench: Bench, refresher: Refresher) -> None:
+    profile = await bench.profile()
+    await bench.desk.put(profile, refresh_token=b"sealed by a key that is lost", keep_fresh=True, token_due=bench.now)
+    await settled(bench, refresher, profile, TokenState.OK)
+    assert (await bench.client.report()).requests == []
+
+
 async def test_it_is_due_again_when_the_application_is_mended(bench: Bench, refresher: Refresher) -> None:
     number = await bench.application(token_uri="")
     tokens = await bench.client.grant()

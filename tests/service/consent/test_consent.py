@@ -106,6 +106,11 @@ class TestConnecting:
         assert (row.token_state, row.token_failures, row.token_failure, row.token_next_try) == (1, 0, "", 0)
         assert not row.doubtful
 
+    async def test_a_consent_mends_a_profile_whose_key_is_lost(self, both: Counterpart) -> None:
+        await both.desk.put(both.profile, refresh_token=b"sealed by a key that is lost")
+        await both.connect()
+        assert (await both.desk.get(both.profile.id)).token_status.state == profile_pb2.TOKEN_STATE_OK
+
     async def test_without_a_refresh_token_the_one_before_goes(self, both: Counterpart) -> None:
         """Who consents now need not be who did before."""
         await both.connect()
