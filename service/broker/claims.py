@@ -159,7 +159,9 @@ def settle(work: Work, claimed: Claim, outcome: Outcome, scope: str, pause: int)
             state = TokenState.IN_DOUBT if stored.doubtful else TokenState.FAILING
             _write(work, stored, state, failure=error, next_try=work.now + pause)
             return Settled(ProviderUnavailable(error, _seconds(pause)))
-        case Lost(error):
+        case Lost(error, refresh_token):
+            if refresh_token:
+                return Settled(_settle_half(work, stored, claimed, outcome, pause))
             return Settled(_settle_lost(work, stored, claimed, error, pause))
 
 
@@ -307,10 +309,20 @@ def _settle_lost(work: Work, stored: StoredClient, claimed: Claim, error: str, p
     return ProviderUnavailable(error, _seconds(pause))
 
 
+def _settle_half(work: Work, stored: StoredClient, claimed: Claim, outcome: Lost, pause: int) -> DomainError:
+    """Keeps the refresh token of an answer that has no access token to go with it."""
+    columns = _refresh_token_columns(work.keyring, stored.id, outcome.refresh_token, claimed.refresh_token)
+    if columns:
+        columns |= {"updated": work.now, "revision": stored.revision + 1}
+    next_try = work.now + pause
+    _write(work, stored, TokenState.FAILING, failure=outcome.error, next_try=next_try, doubtful=False, **columns)
+    return ProviderUnavailable(outcome.error, _seconds(pause))
+
+
 def _write(
     work: Work, stored: StoredClient, state: TokenState, *, failure: str = "", next_try: int = 0, **columns: object
 ) -> None:
-    """Writes the state of a profile whose tokens stay as they are.
+    """Writes the state of a profile that has got no access token, and further columns.
 
     What is in doubt is tried again by itself, whether or not anybody asks: the sooner it is known the better.
     """
@@ -325,8 +337,11 @@ def _write(
         **columns,
     }
     queries.change(work.tx, stored.id, values)
-    tell(work, stored, ChangeKind.TOKEN_STATE, values)
-    _record(work, stored, {"outcome": state.name.lower(), **({"failure": failure} if failure else {})})
+    tell(work, stored, ChangeKind.UPDATED if "revision" in columns else ChangeKind.TOKEN_STATE, values)
+    changes: dict[str, object] = {name: "replaced" for name in ("refresh_token",) if name in columns}
+    if failure:
+        changes["failure"] = failure
+    _record(work, stored, {"outcome": state.name.lower(), **changes})
 
 
 def _due_again(stored: StoredClient, now: int) -> int | None:

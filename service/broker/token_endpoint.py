@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import quote_plus, urlencode
@@ -82,9 +82,15 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """There is no answer that could be understood: nobody here knows whether the provider has acted on the request."""
+    """There is no answer that could be understood: nobody here knows whether the provider has acted on the request.
+
+    Attributes:
+        error: A word for it.
+        refresh_token: What of the answer could be understood, if a refresh token could: it has acted then.
+    """
 
     error: str
+    refresh_token: str = field(default="", repr=False)
 
 
 class Client(Protocol):
@@ -162,9 +168,10 @@ def _meaning(answer: Answer, registration: Registration) -> Outcome:
     if error:
         return Refused(error)
     if status == 200:
-        return _granted(members) or Lost("malformed")
-    # An endpoint that fails may have failed before or after it has spent the refresh token.
-    return Lost(f"http_{status}") if status >= 500 else Refused(f"http_{status}")
+        return _granted(members or {}) or Lost("malformed", _refresh_token(members or {}) or "")
+    # An endpoint that fails may have failed before or after it has spent the refresh token. What else is no answer of
+    # OAuth, a redirect for example, comes from something in front of it.
+    return Lost(f"http_{status}") if status >= 500 else Unavailable(f"http_{status}")
 
 
 def _members(body: bytes) -> Mapping[str, Any] | None:
@@ -197,17 +204,21 @@ def plain(word: str) -> str:
     )
 
 
-def _granted(members: Mapping[str, Any] | None) -> Granted | None:
-    if members is None:
-        return None
-    access_token, refresh_token = members.get("access_token"), members.get("refresh_token") or ""
+def _granted(members: Mapping[str, Any]) -> Granted | None:
+    access_token, refresh_token = members.get("access_token"), _refresh_token(members)
     scope, token_type = members.get("scope"), members.get("token_type") or "Bearer"
-    if not (_is_token(access_token) and access_token and _is_token(refresh_token) and _is_token(token_type)):
+    if not (_is_token(access_token) and access_token and refresh_token is not None and _is_token(token_type)):
         return None
     stated = scope if isinstance(scope, str) and _is_token(scope) else None
     # RFC 6749 section 5.1: the type is compared without regard to case.
     kind = "Bearer" if token_type.lower() == "bearer" else token_type
     return Granted(access_token, refresh_token, kind, _lifetime(members.get("expires_in")), stated)
+
+
+def _refresh_token(members: Mapping[str, Any]) -> str | None:
+    """Returns the refresh token of an answer, empty where there is none; None: there is something else in its place."""
+    found = members.get("refresh_token") or ""
+    return found if _is_token(found) else None
 
 
 def _is_token(value: object) -> bool:

@@ -53,7 +53,6 @@ LOST = {
     "hanging": faults.HANGING_AFTER_ROTATION,
     "malformed": faults.MALFORMED,
     "10 MiB": faults.OVERSIZED,
-    "without access token": faults.WITHOUT_ACCESS_TOKEN,
     "500": faults.BROKEN_AFTER_ROTATION,
 }
 """Answers of a provider that has rotated, so that the refresh token which we have is spent."""
@@ -61,10 +60,14 @@ LOST = {
 LASTING = {
     "an error with 200": faults.ERROR_WITH_200,
     "invalid_client": faults.INVALID_CLIENT,
+}
+"""Answers that nobody expects to change by themselves."""
+
+ELSEWHERE = {
     "302": faults.FOUND_ELSEWHERE,
     "307": faults.TEMPORARILY_ELSEWHERE,
 }
-"""Answers that nobody expects to change by themselves."""
+"""Answers that send us where nobody has registered us."""
 
 
 def each(answers: dict[str, Fault]) -> pytest.MarkDecorator:
@@ -233,9 +236,28 @@ async def test_a_refusal_that_lasts_is_not_asked_about_again(trial: Trial, fault
     trial.time.pass_by(HOUR)
 
     assert await outcome(trial.held.token()) == "FAILED_PRECONDITION"
-    report = await trial.client.report()
-    assert len(report.requests) == 1
-    assert not any(arrival.with_credentials for arrival in report.elsewhere)
+    assert len((await trial.client.report()).requests) == 1
+    await trial.note()
+
+
+@each(ELSEWHERE)
+async def test_a_redirect_is_not_followed_and_the_endpoint_asked_again_later(trial: Trial, fault: Fault) -> None:
+    assert await trial.fails(fault) == "UNAVAILABLE"
+    assert not (await trial.client.report()).elsewhere
+
+    trial.time.pass_by(2 * SECOND)
+
+    assert await trial.works()
+    await trial.note()
+
+
+async def test_a_new_refresh_token_is_kept_even_if_no_access_token_comes_with_it(trial: Trial) -> None:
+    assert await trial.fails(faults.WITHOUT_ACCESS_TOKEN) == "UNAVAILABLE"
+    assert await trial.held.state() == "FAILING"
+
+    trial.time.pass_by(2 * SECOND)
+
+    assert await trial.works()
     await trial.note()
 
 

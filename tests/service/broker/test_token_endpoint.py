@@ -173,6 +173,10 @@ async def test_an_answer_that_is_not_understood_is_lost(endpoint: Endpoint, body
     assert isinstance(await endpoint.means(200, body), Lost)
 
 
+async def test_a_refresh_token_is_worth_keeping_without_an_access_token(endpoint: Endpoint) -> None:
+    assert await endpoint.means(200, {"refresh_token": "r"}) == Lost("malformed", "r")
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
@@ -180,10 +184,10 @@ async def test_an_answer_that_is_not_understood_is_lost(endpoint: Endpoint, body
         (401, {"error": "invalid_client"}, Refused("invalid_client")),
         (403, {"error": "access_denied"}, Refused("access_denied")),
         (200, {"error": "invalid_grant"}, Refused("invalid_grant")),
-        (400, "no JSON", Refused("http_400")),
-        (401, "", Refused("http_401")),
-        (404, "", Refused("http_404")),
-        (302, "", Refused("http_302")),
+        (400, "no JSON", Unavailable("http_400")),
+        (401, "", Unavailable("http_401")),
+        (404, "", Unavailable("http_404")),
+        (302, "", Unavailable("http_302")),
         (400, {"error": "temporarily_unavailable"}, Unavailable("temporarily_unavailable")),
         (400, {"error": "server_error"}, Lost("server_error")),
         (408, "", Unavailable("http_408")),
@@ -194,7 +198,7 @@ async def test_an_answer_that_is_not_understood_is_lost(endpoint: Endpoint, body
         (504, "", Lost("http_504")),
         (400, {"error": "<b>\n" + "x" * 100}, Refused("b" + "x" * 60)),
         (400, {"error": "<>"}, Refused("unnamed")),
-        (400, {"error": 5}, Refused("http_400")),
+        (400, {"error": 5}, Unavailable("http_400")),
     ],
 )
 async def test_what_an_answer_means(endpoint: Endpoint, status: int, body: object, outcome: Outcome) -> None:
@@ -243,4 +247,5 @@ async def test_an_endpoint_that_is_not_there_was_not_asked(endpoint: Endpoint) -
 
 def test_nothing_of_a_grant_is_shown() -> None:
     assert repr(Granted("secret", "secret", "Bearer", None, None)) == "Granted(***)"
+    assert "secret" not in repr(Lost("malformed", "secret"))
     assert "s%e" not in repr(registration())
