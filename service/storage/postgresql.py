@@ -77,7 +77,10 @@ class PostgresStore:
             },
         )
         # One statement is one snapshot either way, and without BEGIN and COMMIT it is one round trip instead of three.
-        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT", **{FETCH: _fetch})
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # What asyncpg keeps prepared is not for a pooler in between that changes servers: its users say so in the URL.
+        if self._engine.url.query.get("prepared_statement_cache_size") != "0":
+            self._reads = self._reads.execution_options(**{FETCH: _fetch})
         # Half of the pool at the most, so that there is always a connection for writes.
         lasting = RECYCLE if pool_size > 1 else 0
         self._kept = KeptConnections(self._reads, most=max(1, pool_size // 2), longest=lasting)

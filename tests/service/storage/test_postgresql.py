@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from service.server import open_store
 from service.storage.facts import KEYRING_FACT, find_fact
 from service.storage.postgresql import PostgresStore
-from service.storage.statements import many
+from service.storage.statements import FETCH, many
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,4 +62,16 @@ async def test_a_pool_of_one_connection_serves_reads_and_writes(
         async with asyncio.timeout(20):
             for _ in range(3):
                 assert await store.read(keyring_of) == await store.write(keyring_of)
+        await store.close()
+
+
+async def test_nothing_stays_prepared_where_the_url_says_so(
+    postgres_template: PostgresTemplate, tmp_path: Path
+) -> None:
+    """Behind a pooler the next statement may come to another server, which has prepared others under the same names."""
+    async with postgres_template.copy(tmp_path) as settings:
+        mark = "&" if "?" in settings.database_url else "?"
+        store = PostgresStore(f"{settings.database_url}{mark}prepared_statement_cache_size=0", pool_size=2)
+        assert await store.read(keyring_of)
+        assert await store.read(lambda tx: tx.get_execution_options().get(FETCH)) is None
         await store.close()
