@@ -8,14 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.errors import DomainError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from service.storage.store import Result, UseCase
+
+
+@asynccontextmanager
+async def lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Lends a connection of the pool, to which it goes back unless its user gives up."""
+    async with engine.connect() as connection:
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            await _drop(connection)
+            raise
+
+
+async def _drop(connection: AsyncConnection) -> None:
+    """Ends a connection whose user has given up: what was sent is not answered yet, and the next one's would follow it.
+
+    They would begin in a transaction that is not theirs, and be told that it is too late for its isolation.
+    """
+    await asyncio.shield(asyncio.create_task(connection.invalidate()))
 
 
 class _Kept(NamedTuple):
@@ -54,6 +76,9 @@ class KeptConnections:
                 is_sound = True
             except DomainError:
                 is_sound = True
+                raise
+            except asyncio.CancelledError:
+                await _drop(kept.connection)
                 raise
             finally:
                 if is_sound and time.monotonic() - kept.since < self._longest:

@@ -20,11 +20,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import await_only as await_
 
 from service.errors import StorageUnavailable
-from service.storage.kept_connections import KeptConnections
+from service.storage.kept_connections import KeptConnections, lent
 from service.storage.statements import FETCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from service.storage.store import Result, Tx, UseCase
 
@@ -104,7 +106,7 @@ class PostgresStore:
         """See `Store.scan`. As `read`, on another connection than those that quick reads take turns on."""
 
         async def run() -> Result:
-            async with self._reads.connect() as connection:
+            async with lent(self._reads) as connection:
                 return await connection.run_sync(use_case)
 
         return await self._reading(run)
@@ -112,8 +114,7 @@ class PostgresStore:
     async def snapshot(self, use_case: UseCase[Result]) -> Result:
         """See `Store.snapshot`."""
         try:
-            async with self._snapshots.begin() as connection:
-                return await connection.run_sync(use_case)
+            return await _in_transaction(self._snapshots, use_case)
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise _translated(error) from None
 
@@ -141,8 +142,7 @@ class PostgresStore:
         raise StorageUnavailable
 
     async def _try(self, use_case: UseCase[Result]) -> Result:
-        async with self._writes.begin() as connection:
-            return await connection.run_sync(use_case)
+        return await _in_transaction(self._writes, use_case)
 
     async def _try_again(self, use_case: UseCase[Result]) -> Result:
         give_up = time.monotonic() + PATIENCE
@@ -187,6 +187,11 @@ class _Shared:
             await asyncio.wait((last,))
         self._running, self._next = self._next, None
         return await self._run()
+
+
+async def _in_transaction(engine: AsyncEngine, use_case: UseCase[Result]) -> Result:
+    async with lent(engine) as connection, connection.begin():
+        return await connection.run_sync(use_case)
 
 
 def _fetch(tx: Tx, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]] | None:

@@ -148,6 +148,28 @@ async def test_a_caller_that_gives_up_leaves_a_store_that_works(store: Store) ->
     assert await store.write(increment) == await store.read(value_of)
 
 
+@pytest.mark.parametrize("method", ["write", "snapshot"])
+async def test_whenever_a_caller_gives_up_the_next_one_has_a_connection_that_works(
+    template: Template, tmp_path: Path, method: str
+) -> None:
+    async with template.copy(tmp_path, postgres_pool_size=1) as settings:
+        store = open_store(settings)
+        await store.write(create_counters)
+        for turns in range(30):
+            call = asyncio.create_task(getattr(store, method)(increment if method == "write" else value_of))
+            for _ in range(10 * turns):
+                await asyncio.sleep(0)
+            # A deadline may pass while a client hangs up.
+            for _ in range(3):
+                call.cancel()
+                for _ in range(turns % 7):
+                    await asyncio.sleep(0)
+            await asyncio.gather(call, return_exceptions=True)
+            before = await store.read(value_of)
+            assert await store.write(increment) > before
+        await store.close()
+
+
 async def test_a_closed_store_refuses_writes(template: Template, tmp_path: Path) -> None:
     async with template.copy(tmp_path) as settings:
         if settings.sqlite_path is None:
