@@ -99,7 +99,9 @@ def _plan(tx: Connection, filter_text: str) -> str:
         SHELF, filter_text, "", (), narrowing_of(tx, _searches(SHELF, filter_text), by_key=True), continued=False
     )
     if tx.dialect.name == "postgresql":
-        tx.execute(text("SET LOCAL enable_seqscan = off"))
+        # However few rows there are, and whatever is known of them: only an index with a condition is left.
+        for way in ("seqscan", "indexscan", "indexonlyscan"):
+            tx.execute(text(f"SET LOCAL enable_{way} = off"))
     statement = prepared.statement.params(page_rows=2, page_skip=0).compile(tx, compile_kwargs={"literal_binds": True})
     explain = "EXPLAIN" if tx.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
     return "\n".join(str(row) for row in tx.exec_driver_sql(f"{explain} {statement}"))
