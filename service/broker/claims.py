@@ -30,7 +30,7 @@ from service.profiles.tables import TokenState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from service.broker.queries import StoredClient
+    from service.broker.queries import StoredClient, StoredTokens
     from service.broker.registrations import Registration
     from service.broker.token_endpoint import Outcome
     from service.crypto.keyring import Keyring
@@ -165,7 +165,7 @@ def settle(work: Work, claimed: Claim, outcome: Outcome, scope: str, pause: int)
             return Settled(_settle_lost(work, stored, claimed, error, pause))
 
 
-def require_refreshable(stored: StoredClient, now: int) -> None:
+def require_refreshable(stored: StoredTokens, now: int) -> None:
     """Makes sure that a profile that nobody refreshes can be refreshed now.
 
     Raises:

@@ -18,16 +18,31 @@ if TYPE_CHECKING:
     from service.storage.store import Tx
 
 
-class StoredClient:
-    """A profile as the broker reads it: the OAuth client, and the tokens.
-
-    `application_number` is 0 where the client is the profile's own.
-    """
+class StoredTokens:
+    """A profile as who wants an access token reads it: whose it is, and how its tokens are."""
 
     id: int
     organization: int
     owner_id: int
     creator_id: int
+    access_token: bytes | None
+    refresh_token: bytes | None
+    token_state: int
+    token_expires: int
+    token_scope: str
+    token_type: str
+    token_refreshed: int
+    token_next_try: int
+    token_failure: str
+    fence: int
+
+
+class StoredClient(StoredTokens):
+    """A profile as the broker reads it: also with the OAuth client, and all there is to know of the tokens.
+
+    `application_number` is 0 where the client is the profile's own.
+    """
+
     application_number: int
     provider: str
     client_id: str
@@ -39,20 +54,10 @@ class StoredClient:
     client_authentication: int
     rotates_refresh_tokens: bool | None
     assumed_token_lifetime: int
-    access_token: bytes | None
-    refresh_token: bytes | None
     keep_fresh: bool
-    token_state: int
-    token_expires: int
-    token_scope: str
-    token_type: str
-    token_refreshed: int
-    token_next_try: int
     token_failures: int
-    token_failure: str
     token_due: int | None
     doubtful: bool
-    fence: int
     revision: int
 
 
@@ -106,6 +111,9 @@ _FIND = (
     .outerjoin(_APPLICATIONS, _APPLICATIONS.c.number == _PROFILES.c.application_number)
     .where(_PROFILES.c.id == bindparam("id"))
 )
+_TOKENS_OF = select(*(_PROFILES.c[name] for name in StoredTokens.__annotations__)).where(
+    _PROFILES.c.id == bindparam("id")
+)
 _CLAIM_OF = select(_PROFILES.c.token_state, _PROFILES.c.fence).where(_PROFILES.c.id == bindparam("id"))
 _DUE = (
     select(_PROFILES.c.id)
@@ -144,6 +152,11 @@ class Claim:
 def find(tx: Tx, profile_id: int) -> StoredClient | None:
     """Returns a profile."""
     return one(tx, StoredClient, _FIND, {"id": profile_id})
+
+
+def find_tokens(tx: Tx, profile_id: int) -> StoredTokens | None:
+    """Returns the tokens of a profile."""
+    return one(tx, StoredTokens, _TOKENS_OF, {"id": profile_id})
 
 
 def find_claim(tx: Tx, profile_id: int) -> Claim | None:

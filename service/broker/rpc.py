@@ -12,7 +12,7 @@ from almoner.v1 import profile_service_pb2, profile_service_pb2_grpc
 from service.broker import use
 from service.broker.use import Stale, Token, Wish
 from service.clock import MINUTE
-from service.rpc.times import from_duration, to_timestamp
+from service.rpc.times import from_duration, set_timestamp
 
 if TYPE_CHECKING:
     from service.broker.broker import Broker
@@ -55,13 +55,12 @@ class TokenMethods(profile_service_pb2_grpc.ProfileServiceServicer):
 
 
 def _answer(token: Token, *, refreshed: bool) -> profile_service_pb2.GetAccessTokenResponse:
-    return profile_service_pb2.GetAccessTokenResponse(
-        access_token=token.access_token,
-        token_type=token.token_type,
-        expire_time=to_timestamp(token.expires),
-        scope=token.scope,
-        refreshed=refreshed,
+    message = profile_service_pb2.GetAccessTokenResponse(
+        access_token=token.access_token, token_type=token.token_type, scope=token.scope, refreshed=refreshed
     )
+    if token.expires:
+        set_timestamp(message.expire_time, token.expires)
+    return message
 
 
 def _narrowed(granted: Granted, wish: Wish, asked: int) -> profile_service_pb2.GetAccessTokenResponse:

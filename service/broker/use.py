@@ -15,7 +15,7 @@ from service.profiles.rules import not_found
 from service.profiles.tables import TokenState
 
 if TYPE_CHECKING:
-    from service.broker.queries import StoredClient
+    from service.broker.queries import StoredTokens
     from service.work import Work
 
 
@@ -91,14 +91,14 @@ def reveal_narrowed(work: Work, wish: Wish) -> None:
     record(work, _find(work, wish.profile_id), refreshed=True)
 
 
-def record(work: Work, stored: StoredClient, *, refreshed: bool) -> None:
+def record(work: Work, stored: StoredTokens, *, refreshed: bool) -> None:
     """Records that the caller has got an access token."""
     changes = {"refreshed": True} if refreshed else None
     audit.record(work, "profile.access_token", f"profiles/{stored.id}", stored.organization, changes)
 
 
-def _find(work: Work, profile_id: int) -> StoredClient:
-    stored = queries.find(work.tx, profile_id)
+def _find(work: Work, profile_id: int) -> StoredTokens:
+    stored = queries.find_tokens(work.tx, profile_id)
     target = None
     if stored is not None:
         people = (stored.owner_id, stored.creator_id)
@@ -110,7 +110,7 @@ def _find(work: Work, profile_id: int) -> StoredClient:
     return stored
 
 
-def _will_do(stored: StoredClient, wish: Wish, now: int, seen: Stale | None) -> bool:
+def _will_do(stored: StoredTokens, wish: Wish, now: int, seen: Stale | None) -> bool:
     if stored.access_token is None or (wish.scope and set(wish.scope.split()) != set(stored.token_scope.split())):
         return False
     if seen is not None and stored.token_state == TokenState.OK and stored.fence > seen.fence:
@@ -121,7 +121,7 @@ def _will_do(stored: StoredClient, wish: Wish, now: int, seen: Stale | None) -> 
     return stored.token_expires - now >= wish.validity
 
 
-def _token(work: Work, stored: StoredClient) -> Token:
+def _token(work: Work, stored: StoredTokens) -> Token:
     sealed = stored.access_token or b""
     access_token = work.keyring.unseal_text(sealed, Where("profiles", "access_token", stored.id))
     return Token(access_token, stored.token_type or "Bearer", stored.token_expires, stored.token_scope)
