@@ -32,6 +32,7 @@ from service.crypto.keyring import Where
 from service.directory.tables import ApiTokenRow, OrganizationRow, RoleBindingRow, UserRow
 from service.grants.tables import GrantType
 from service.profiles.tables import ProfileRow
+from service.profiles.tokens import NO_TOKENS, Present, tried_anew
 from service.server import open_service
 from service.settings import load_settings
 from service.storage.migrate import migrate
@@ -241,6 +242,9 @@ class _House:
                 "access_token": self._seal("profiles", "access_token", number, f"access token of profile {number:040}"),
                 "refresh_token": self._seal("profiles", "refresh_token", number, f"refresh token of profile {number}"),
                 "verification_token": None,
+                "keep_fresh": False,
+                **NO_TOKENS,
+                **tried_anew(Present(access=True, refresh=True)),
                 **_times(number),
             }
 
