@@ -13,12 +13,11 @@ import structlog
 from prometheus_client import Counter
 
 from service.access.caller import SERVICE
-from service.broker import claims, queries, registrations, token_endpoint
+from service.broker import answers, claims, queries, registrations, token_endpoint
 from service.broker.claims import Claim, Held, Settled
 from service.broker.endpoints import Endpoints
 from service.broker.token_endpoint import Granted, Unavailable
 from service.clock import MINUTE, SECOND
-from service.errors import StorageUnavailable
 from service.leases import Watch
 from service.profiles.rules import not_found
 from service.profiles.tables import TokenState
@@ -45,12 +44,6 @@ FIRST_LOOK: Final = 0.02
 """Seconds until what another process refreshes is looked at again; every further look is half as far again."""
 
 LONGEST_LOOK: Final = 0.5
-
-LONGEST_WRITE_PAUSE: Final = 5.0
-"""Seconds between two tries to store what a provider has answered; far less than others leave before they take over."""
-
-LAST_WRITES: Final = 2.0
-"""Seconds that storing the last answers may take at the end."""
 
 _LOG = structlog.get_logger(__name__)
 _REFRESHES = Counter("almoner_refreshes_total", "Refreshes of tokens at providers.", ("outcome",))
@@ -140,14 +133,8 @@ class Broker:
         """Lets the calls of providers end whose answers would be lost otherwise, and gives everything else up."""
         for flight in set(self._flights.values()) - self._calling:
             flight.cancel()
-        if not self._calling:
-            return
-        _, late = await asyncio.wait(set(self._calling), timeout=self._timeout + LAST_WRITES)
-        for flight in late:
-            flight.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        if late:
-            _LOG.warning("broker.abandoned", refreshes=len(late))
+        if abandoned := await answers.let_end(self._calling, self._timeout):
+            _LOG.warning("broker.abandoned", refreshes=abandoned)
 
     def _flight(
         self,
@@ -252,15 +239,13 @@ class Broker:
     async def _settle(self, claimed: Claim, outcome: Outcome, scope: str) -> Settled | None:
         """Stores an outcome, however long the database takes no writes; see `claims.settle`."""
         pause = max(outcome.retry_after if isinstance(outcome, Unavailable) else 0, _backoff(claimed.failures))
-        wait = 0.05
-        while True:
-            use_case = self.as_service(lambda work: claims.settle(work, claimed, outcome, scope, pause))
-            try:
-                return await self._store.write(use_case)
-            except StorageUnavailable:
-                _LOG.warning("broker.not_stored", profile=claimed.profile_id)
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WRITE_PAUSE, self._timeout / 3)
+        return await answers.store_at_last(
+            self._store,
+            lambda: self.as_service(lambda work: claims.settle(work, claimed, outcome, scope, pause)),
+            lambda: _LOG.warning("broker.not_stored", profile=claimed.profile_id),
+            # Far less than others leave before they take over.
+            longest_pause=min(answers.LONGEST_PAUSE, self._timeout / 3),
+        )
 
     def as_service(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
         """Returns a rule as a use case of the service itself."""

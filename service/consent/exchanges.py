@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from service.broker import token_endpoint
+from service.broker import answers, token_endpoint
 from service.consent import rules
 from service.consent.rules import Completed, Taken
-from service.errors import StorageUnavailable
 from service.work import AnonymousWork
 
 if TYPE_CHECKING:
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from service.storage.store import Store, Tx
 
 Result = TypeVar("Result")
-
-LAST_WRITES: Final = 2.0
-"""Seconds that storing the last answers may take at the end."""
-
-LONGEST_WRITE_PAUSE: Final = 5.0
-"""Seconds between two tries to store what a provider has answered."""
 
 _LOG = structlog.get_logger(__name__)
 
@@ -85,12 +78,7 @@ class Exchanges:
 
     async def finish(self) -> None:
         """Lets the exchanges that are under way end: what they bring would be lost otherwise."""
-        if not self._running:
-            return
-        _, late = await asyncio.wait(set(self._running), timeout=self._timeout + LAST_WRITES)
-        for exchange in late:
-            exchange.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await answers.let_end(self._running, self._timeout)
 
     def _done(self, exchange: asyncio.Task[Completed]) -> None:
         self._running.discard(exchange)
@@ -107,22 +95,14 @@ class Exchanges:
         outcome = await token_endpoint.ask(
             self._outgoing, taken.registration, taken.token_uri, form, seconds=self._timeout
         )
-        settled = await self._stored(self._work(request_id, lambda work: rules.settle(work, taken, outcome)), taken)
+        use_case = self._work(request_id, lambda work: rules.settle(work, taken, outcome))
+        settled = await answers.store_at_last(
+            self._store, lambda: use_case, lambda: _LOG.warning("consent.not_stored", profile=taken.profile_id)
+        )
         if not isinstance(settled, Completed):
             _LOG.warning("consent.failed", profile=taken.profile_id, error=getattr(outcome, "error", ""))
             raise settled
         return settled
-
-    async def _stored(self, use_case: Callable[[Tx], Result], taken: Taken) -> Result:
-        """Stores an outcome, however long the database takes no writes."""
-        wait = 0.05
-        while True:
-            try:
-                return await self._store.write(use_case)
-            except StorageUnavailable:
-                _LOG.warning("consent.not_stored", profile=taken.profile_id)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, LONGEST_WRITE_PAUSE)
 
     def _work(self, request_id: str, rule: Callable[[AnonymousWork], Result]) -> Callable[[Tx], Result]:
         now = self.clock()
