@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.access.caller import SERVICE
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.access.caller import Caller
     from service.crypto.keyring import Keyring
-    from service.storage.store import Tx
+    from service.storage.store import Result, Tx, UseCase
 
 
 class Work(NamedTuple):
@@ -40,3 +45,9 @@ class AnonymousWork(NamedTuple):
     def by(self, caller: Caller) -> Work:
         """Returns the same unit as the work of a caller."""
         return Work(self.tx, caller, self.now, self.keyring, self.request_id)
+
+
+def as_service(rule: Callable[[Work], Result], keyring: Keyring, now: int) -> UseCase[Result]:
+    """Returns a rule as a use case of the service itself, under a request id of its own; `now` as in `Work`."""
+    request_id = uuid.uuid4().hex
+    return lambda tx: rule(Work(tx, SERVICE, now, keyring, request_id))

@@ -6,13 +6,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import uuid
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import structlog
 from prometheus_client import Counter
 
-from service.access.caller import SERVICE
 from service.broker import answers, claims, queries, registrations, token_endpoint
 from service.broker.claims import Claim, Held, Settled
 from service.broker.endpoints import Endpoints
@@ -21,7 +19,7 @@ from service.clock import MINUTE, SECOND
 from service.leases import Watch
 from service.profiles.rules import not_found
 from service.profiles.tables import TokenState
-from service.work import Work
+from service.work import Work, as_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,8 +247,7 @@ class Broker:
 
     def as_service(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
         """Returns a rule as a use case of the service itself."""
-        now, request_id = self.clock(), uuid.uuid4().hex
-        return lambda tx: rule(Work(tx, SERVICE, now, self._keyring, request_id))
+        return as_service(rule, self._keyring, self.clock())
 
 
 def _between(least: int, most: int) -> int:

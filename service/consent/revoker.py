@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
-from service.access.caller import SERVICE
 from service.consent import revocations
 from service.consent.revocation_endpoint import Revocation, revoke
 from service.errors import StorageUnavailable
-from service.work import Work
+from service.work import Work, as_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,5 +87,4 @@ class Revoker:
 
     def _work(self, rule: Callable[[Work], Result]) -> Callable[[Tx], Result]:
         """Returns a rule as a use case of the service itself."""
-        now, request_id = self._clock(), uuid.uuid4().hex
-        return lambda tx: rule(Work(tx, SERVICE, now, self._keyring, request_id))
+        return as_service(rule, self._keyring, self._clock())
