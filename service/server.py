@@ -57,6 +57,7 @@ from service.local_channel import LocalChannel
 from service.outgoing import Outgoing
 from service.profile_service import ProfileService
 from service.rpc import interceptors
+from service.rpc.gathering import GatheringInterceptor
 from service.rpc.units import Units
 from service.storage.database_clock import DatabaseClock
 from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
@@ -226,7 +227,7 @@ class Service:
             share_port: Whether other processes may listen on the same port, as workers do.
         """
         server = grpc.aio.server(
-            interceptors=self.interceptors,
+            interceptors=(GatheringInterceptor(), *self.interceptors),
             options=(
                 ("grpc.so_reuseport", int(share_port)),
                 ("grpc.max_receive_message_length", self.settings.max_body_bytes),

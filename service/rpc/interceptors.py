@@ -66,7 +66,7 @@ _TRACER = trace.get_tracer("almoner")
 
 _DURATION = Histogram(
     "almoner_rpc_duration_seconds",
-    "Time from the arrival of a call to its end.",
+    "Time from when a call is taken up to its end.",
     ("method", "code"),
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )

@@ -38,9 +38,8 @@ BUSY_TIMEOUT = 5.0
 BUSY_PAUSE = 0.001
 """Seconds between two tries. SQLite's own pauses grow to a hundred times that: a busy process always comes first."""
 
-IDLE_TURNS = 8
-"""Turns of the event loop without another write after which a batch begins. By REST one reads a request and the next
-serves it; gRPC brings them one by one, and with fewer turns most commits would carry few of them."""
+IDLE_TURNS = 2
+"""Turns of the event loop without another write after which a batch begins: one reads a request, the next serves it."""
 
 MOST_IN_A_BATCH = 64
 """Writes that share one commit at the most, so that the first of them is not held up by the last."""
