@@ -48,7 +48,7 @@ class _Kept(NamedTuple):
 
 
 class KeptConnections:
-    """Runs use cases in autocommit, as many at a time as there are connections."""
+    """Connections in autocommit, each lent to one user at a time."""
 
     def __init__(self, engine: AsyncEngine, *, most: int, longest: float) -> None:
         """Keeps `most` connections at the most, and each for `longest` seconds."""
@@ -62,17 +62,18 @@ class KeptConnections:
         """How many connections are kept and not in use."""
         return len(self._idle)
 
-    async def run(self, use_case: UseCase[Result]) -> Result:
-        """Runs a use case.
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[AsyncConnection]:
+        """Lends a connection. One whose user fails, or gives up, is not lent again.
 
         Raises:
-            DBAPIError: the database refuses it or cannot be reached; also OSError, and TimeoutError of the pool.
+            DBAPIError: the database cannot be reached; also OSError, and TimeoutError of the pool.
         """
         async with self._free:
             kept = self._idle.pop() if self._idle else _Kept(await self._engine.connect(), time.monotonic())
             is_sound = False
             try:
-                result = await kept.connection.run_sync(use_case)
+                yield kept.connection
                 is_sound = True
             except DomainError:
                 is_sound = True
@@ -86,7 +87,15 @@ class KeptConnections:
                 else:
                     # Whoever gives up must not leave it half way back.
                     await asyncio.shield(asyncio.create_task(kept.connection.close()))
-            return result
+
+    async def run(self, use_case: UseCase[Result]) -> Result:
+        """Runs a use case.
+
+        Raises:
+            DBAPIError: the database refuses it or cannot be reached; also OSError, and TimeoutError of the pool.
+        """
+        async with self.lent() as connection:
+            return await connection.run_sync(use_case)
 
     async def renew(self) -> None:
         """Gives back those that are idle: after a failure of one the others may be as stale."""

@@ -21,6 +21,7 @@ from sqlalchemy.util import await_only as await_
 
 from service.errors import StorageUnavailable
 from service.storage.kept_connections import KeptConnections, lent
+from service.storage.shared_reads import SharedReads
 from service.storage.statements import FETCH
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class PostgresStore:
         # One statement is one snapshot either way, and without BEGIN and COMMIT it is one round trip instead of three.
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # What asyncpg keeps prepared is not for a pooler in between that changes servers: its users say so in the URL.
-        if self._engine.url.query.get("prepared_statement_cache_size") != "0":
+        prepares = self._engine.url.query.get("prepared_statement_cache_size") != "0"
+        if prepares:
             self._reads = self._reads.execution_options(**{FETCH: _fetch})
         # Half of the pool at the most, so that there is always a connection for writes.
         lasting = RECYCLE if pool_size > 1 else 0
         self._kept = KeptConnections(self._reads, most=max(1, pool_size // 2), longest=lasting)
+        self._quick = SharedReads(self._kept, self._engine.dialect) if prepares else self._kept
         self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._losers = asyncio.Lock()
@@ -93,7 +96,7 @@ class PostgresStore:
 
     async def read(self, use_case: UseCase[Result]) -> Result:
         """See `Store.read`. Each statement of the use case sees what is committed when it starts."""
-        return await self._reading(lambda: self._kept.run(use_case))
+        return await self._reading(lambda: self._quick.run(use_case))
 
     async def read_shared(self, use_case: UseCase[Result]) -> Result:
         """See `Store.read_shared`. Who asks while one runs waits for the next, which all of them share."""
@@ -172,21 +175,30 @@ class _Shared:
 
     def __init__(self, run: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         self._run = run
-        self._running: asyncio.Task[Any] | None = None
-        self._next: asyncio.Task[Any] | None = None
+        self._asked: list[asyncio.Future[Any]] = []
+        self._running: asyncio.Task[None] | None = None
 
-    async def result(self) -> Any:
-        """Returns what a run that has not begun yet will return, or raises what it will."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._run_after(self._running))
-        # A caller that gives up leaves it to the others.
-        return await asyncio.shield(self._next)
+    def result(self) -> asyncio.Future[Any]:
+        """Returns the future of what a run that has not begun yet will return, or raise. Who gives up holds up nobody."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append(future)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run_all())
+        return future
 
-    async def _run_after(self, last: asyncio.Task[Any] | None) -> Any:
-        if last is not None:
-            await asyncio.wait((last,))
-        self._running, self._next = self._next, None
-        return await self._run()
+    async def _run_all(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, []
+            try:
+                result = await self._run()
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to those who asked
+                for future in asked:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for future in asked:
+                    if not future.done():
+                        future.set_result(result)
 
 
 async def _in_transaction(engine: AsyncEngine, use_case: UseCase[Result]) -> Result:
