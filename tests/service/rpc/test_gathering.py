@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls of a server with sockets wait for each other, are served together, and only then answered."""
+"""Calls that come in together are served together, and only then answered."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.rpc.gathering import IDLE_TURNS, MOST, MOST_AT_ONCE, Gathering, GatheringInterceptor
+from service.rpc.gathering import (
+    EXPECTING,
+    IDLE_TURNS,
+    MOST,
+    MOST_AT_ONCE,
+    Crowd,
+    CrowdInterceptor,
+    Gathering,
+    GatheringInterceptor,
+)
+
+if TYPE_CHECKING:
+    from service.rpc.interceptors import CallInterceptor
 
 METHOD = "/almoner.v1.ProfileService/GetProfile"
 
@@ -81,31 +93,74 @@ async def test_company_ends_going_on_at_once(gathering: Gathering) -> None:
     assert gathering.wait() is not None
 
 
-async def test_all_are_served_before_the_first_is_answered() -> None:
-    order: list[str] = []
+async def test_a_caller_alone_expects_nobody() -> None:
+    crowd = Crowd()
+    for _ in range(3):
+        assert not crowd.join()
+        await turns(1)
 
-    async def serve(request: str, _context: Any) -> str:
-        order.append(f"{request} served")
+
+async def test_others_are_expected_after_several_in_one_turn_and_for_some_turns_more() -> None:
+    crowd = Crowd()
+    assert not any([crowd.join(), crowd.join()])
+    await turns(1)
+    expected = []
+    for _ in range(EXPECTING + 2):
+        expected.append(crowd.join())
+        await turns(1)
+    assert expected == [True] * EXPECTING + [False] * 2
+
+
+class Served:
+    """A method that writes down when it is served, and when its caller has the reply."""
+
+    def __init__(self, interceptor: CallInterceptor) -> None:
+        self.order: list[str] = []
+        self._call = interceptor.around(METHOD, self._serve)
+
+    async def _serve(self, request: str, _context: Any) -> str:
+        self.order.append(f"{request} served")
         return request
 
-    call = GatheringInterceptor().around(METHOD, serve)
+    async def send(self, *requests: str) -> None:
+        """Calls it with several requests at the same time."""
+        await asyncio.gather(*map(self._send, requests))
 
-    async def send(request: str) -> None:
+    async def _send(self, request: str) -> None:
         context: Any = object()
-        order.append(f"{await call(request, context)} answered")
-
-    await asyncio.gather(send("a"), send("b"))
-    assert order == ["a served", "b served", "a answered", "b answered"]
+        self.order.append(f"{await self._call(request, context)} answered")
 
 
+async def test_calls_that_wait_for_each_other_are_all_served_before_the_first_is_answered() -> None:
+    served = Served(GatheringInterceptor())
+    await served.send("a", "b")
+    assert served.order == ["a served", "b served", "a answered", "b answered"]
+
+
+async def test_calls_of_a_crowd_are_all_served_before_the_first_is_answered() -> None:
+    served = Served(CrowdInterceptor())
+    await served.send("a", "b")
+    served.order.clear()
+    await served.send("c", "d")
+    assert served.order == ["c served", "d served", "c answered", "d answered"]
+
+
+async def test_one_call_in_process_does_not_wait() -> None:
+    call = CrowdInterceptor().around(METHOD, Served(CrowdInterceptor())._serve)
+    with pytest.raises(StopIteration):
+        call("a", object()).send(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("interceptor", [GatheringInterceptor(), CrowdInterceptor()])
 @pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1alpha.ServerReflection/Any"])
-def test_what_is_not_ours_does_not_wait(method: str) -> None:
+def test_what_is_not_ours_does_not_wait(interceptor: CallInterceptor, method: str) -> None:
     async def serve(_request: object, _context: Any) -> None: ...
 
-    assert GatheringInterceptor().around(method, serve) is serve
+    assert interceptor.around(method, serve) is serve
 
 
-def test_streams_do_not_wait() -> None:
+@pytest.mark.parametrize("interceptor", [GatheringInterceptor(), CrowdInterceptor()])
+def test_streams_do_not_wait(interceptor: CallInterceptor) -> None:
     async def serve(_request: object, _context: Any) -> None: ...
 
-    assert GatheringInterceptor().around_stream(METHOD, serve) is serve
+    assert interceptor.around_stream(METHOD, serve) is serve
