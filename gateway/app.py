@@ -14,9 +14,11 @@ from gateway.dialects import DIALECTS
 from gateway.endpoint import Endpoint, refuse, request_id_of, trace_id_of
 from gateway.failures import Failure
 from gateway.openapi import document
-from gateway.own import OPENAPI, OWN
+from gateway.own import OWN, own_dialect
+from gateway.paths import Found, Paths
 from gateway.problem import PROBLEM
 from gateway.routing import Dialect, Refused, Route
+from gateway.runner import SERVE
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 _NOWHERE = Dialect(name="", title="", prefixes=("",), routes=(), errors=PROBLEM)
 """Owner of the paths that are no dialect's."""
 
-Spellings = Mapping[tuple[str, str], "Endpoint | _WrongMethod"]
-"""What serves a method, or any other, at a folded path."""
+Parameters = Mapping[str, str]
+Serving = Mapping[str, "Endpoint | _WrongMethod"]
+"""What serves each method of a path, and under "*" whatever else is asked of it."""
 
 
 def create_app(
@@ -47,40 +50,31 @@ def create_app(
     """
     settings = settings or GatewaySettings()
     services = Services.over(channel)
-    app = web.Application(client_max_size=settings.max_body_bytes)
-    spellings: dict[tuple[str, str], Endpoint | _WrongMethod] = {}
-    for dialect in (*dialects, OWN):
+    own = own_dialect(document((*dialects, OWN)))
+    dispatch = _Dispatch(dialects)
+    for dialect in (*dialects, own):
         for path, routes in _by_path(dialect).items():
             endpoints = {route.method: Endpoint(route, dialect, services, settings) for route in routes}
-            serving = _serving(dialect, routes[0], endpoints)
-            _add_resource(app, path, serving)
-            if dialect.ignores_case:
-                spellings |= {(method, dialect.folded(path)): serves for method, serves in serving.items()}
-    app.router.add_route(hdrs.METH_ANY, "/{path:.*}", _Unmatched(dialects, spellings).serve)
-    app[OPENAPI] = document((*dialects, OWN))
+            dispatch.add(dialect, path, _serving(dialect, routes[0], endpoints))
+    app = web.Application(client_max_size=settings.max_body_bytes)
+    app[SERVE] = dispatch.serve
+    app.router.add_route(hdrs.METH_ANY, "/{path:.*}", dispatch.serve)
     return app
 
 
 def _by_path(dialect: Dialect) -> dict[str, list[Route]]:
     paths: dict[str, list[Route]] = {}
-    # Of paths that begin alike the router tries one after the other: single resources are asked for most.
-    for route in sorted(dialect.routes, key=lambda route: "{" not in route.path):
+    for route in dialect.routes:
         paths.setdefault(route.path, []).append(route)
     return paths
 
 
-def _serving(dialect: Dialect, route: Route, endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint | _WrongMethod]:
+def _serving(dialect: Dialect, route: Route, endpoints: Mapping[str, Endpoint]) -> Serving:
     serving: dict[str, Endpoint | _WrongMethod] = dict(endpoints)
     if hdrs.METH_GET in endpoints:
         serving[hdrs.METH_HEAD] = endpoints[hdrs.METH_GET]
     serving[hdrs.METH_ANY] = _WrongMethod(dialect, route, tuple(serving))
     return serving
-
-
-def _add_resource(app: web.Application, path: str, serving: Mapping[str, Endpoint | _WrongMethod]) -> None:
-    resource = app.router.add_resource(path)
-    for method, serves in serving.items():
-        resource.add_route(method, serves.serve)
 
 
 class _WrongMethod:
@@ -91,24 +85,40 @@ class _WrongMethod:
         self._route = route
         self._allow = ", ".join(sorted(methods))
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request, _parameters: Parameters) -> web.Response:
         message = f"the resource has no method {request.method[:32]}; it has {self._allow}"
         failure = Failure(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, allow=self._allow)
         return refuse(self._dialect, Refused(failure, self._route, request_id_of(request), trace_id_of(request)))
 
 
-class _Unmatched:
-    """Answers a path that no route has, in the form of the dialect that the path is under."""
+class _Dispatch:
+    """Finds what serves a request, by its path and its method."""
 
-    def __init__(self, dialects: Sequence[Dialect], spellings: Spellings) -> None:
+    def __init__(self, dialects: Sequence[Dialect]) -> None:
         self._dialects = dialects
-        self._spellings = spellings
+        self._paths: Paths[Serving] = Paths()
+        self._spellings: dict[str, Serving] = {}
+
+    def add(self, dialect: Dialect, path: str, serving: Serving) -> None:
+        """Serves a path."""
+        self._paths.add(path, serving)
+        if dialect.ignores_case:
+            self._spellings[dialect.folded(path)] = serving
 
     async def serve(self, request: web.Request) -> web.Response:
-        dialect = next((dialect for dialect in self._dialects if dialect.serves(request.path)), _NOWHERE)
-        path = dialect.folded(request.path)
-        serving = self._spellings.get((request.method, path)) or self._spellings.get((hdrs.METH_ANY, path))
-        if serving is not None:
-            return await serving.serve(request)
-        failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
-        return refuse(dialect, Refused(failure, None, request_id_of(request), trace_id_of(request)))
+        """Answers a request, if need be in the form of the dialect that its path is under."""
+        found = self._paths.find(request.rel_url.path_safe) or self._spelt_otherwise(request)
+        if found is None:
+            failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
+            refused = Refused(failure, None, request_id_of(request), trace_id_of(request))
+            return refuse(self._dialect_of(request) or _NOWHERE, refused)
+        serves = found.here.get(request.method) or found.here[hdrs.METH_ANY]
+        return await serves.serve(request, found.parameters)
+
+    def _spelt_otherwise(self, request: web.Request) -> Found[Serving] | None:
+        dialect = self._dialect_of(request)
+        serving = self._spellings.get(dialect.folded(request.path)) if dialect else None
+        return None if serving is None else Found(serving, {})
+
+    def _dialect_of(self, request: web.Request) -> Dialect | None:
+        return next((dialect for dialect in self._dialects if dialect.serves(request.path)), None)

@@ -27,7 +27,7 @@ from gateway.failures import Failure, Violation, from_rpc, invalid, unexpected
 from gateway.routing import Dialect, Refused, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gateway.settings import GatewaySettings
 
@@ -129,11 +129,11 @@ class Endpoint:
         self._read_json = _maybe(route.body, lambda kind: decoding.json_body(kind, any_case=route.any_case))
         self._read_form = _maybe(route.body if route.form else None, decoding.form_body)
 
-    async def serve(self, request: web.Request) -> web.Response:
-        """Answers a request."""
+    async def serve(self, request: web.Request, parameters: Mapping[str, str]) -> web.Response:
+        """Answers a request, given the parameters of its path."""
         request_id = request_id_of(request)
         try:
-            reply = await self._reply(request, request_id)
+            reply = await self._reply(request, parameters, request_id)
             body = None if reply.body is None else self._encode(reply.body)
             response = Answer(status=self._status, body=body, headers=self._headers)
             for name in self._request_id_headers:
@@ -166,10 +166,10 @@ class Endpoint:
             failure.status = self._dialect.errors.missing_reference
         return failure
 
-    async def _reply(self, request: web.Request, request_id: str) -> Reply:
+    async def _reply(self, request: web.Request, parameters: Mapping[str, str], request_id: str) -> Reply:
         metadata = self._metadata(request, request_id)
         try:
-            return await self._answer(request, metadata)
+            return await self._answer(request, parameters, metadata)
         except Failure:
             # Found out by the gateway. A caller whom the service does not know is told that first, and nothing else.
             if not self._route.anonymous:
@@ -178,7 +178,7 @@ class Endpoint:
                 )
             raise
 
-    async def _answer(self, request: web.Request, metadata: Metadata) -> Reply:
+    async def _answer(self, request: web.Request, parameters: Mapping[str, str], metadata: Metadata) -> Reply:
         if self._writes and request.headers.get(SEC_FETCH_SITE, "none") not in {"none", "same-origin"}:
             # A browser adds cached Basic credentials to what any page sends, so a page elsewhere could write here.
             raise Failure(HTTPStatus.FORBIDDEN, "CROSS_ORIGIN", "requests from pages of another origin are refused")
@@ -191,7 +191,7 @@ class Endpoint:
             services=self._services,
             metadata=metadata,
             timeout=self._settings.rpc_timeout,
-            path=None if self._read_path is None else self._read_path(request.match_info),
+            path=None if self._read_path is None else self._read_path(parameters),
             query=query,
             body=None if self._read_json is None else await self._body(request),
             if_match=self._if_match(request),

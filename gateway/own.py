@@ -7,7 +7,6 @@ from http import HTTPStatus
 from importlib.metadata import version
 
 import msgspec
-from aiohttp import web
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from almoner.v1.token_service_pb2 import ListSigningKeysRequest, SigningKey
@@ -15,9 +14,6 @@ from gateway.call import Call, Reply
 from gateway.failures import Failure
 from gateway.problem import PROBLEM
 from gateway.routing import Dialect, Route
-
-OPENAPI: web.AppKey[bytes] = web.AppKey("openapi", bytes)
-"""The OpenAPI document of the application, as it is sent."""
 
 CACHED = {"Cache-Control": "public, max-age=300"}
 
@@ -86,11 +82,6 @@ async def readyz(call: OpenCall) -> Reply:
     return Reply(Health("ready"))
 
 
-async def openapi(call: OpenCall) -> Reply:
-    """Gives the OpenAPI document."""
-    return Reply(msgspec.Raw(call.request.app[OPENAPI]))
-
-
 async def jwks(call: OpenCall) -> Reply:
     """Gives the keys that JWTs issued here are checked with.
 
@@ -104,42 +95,58 @@ def _jwk(key: SigningKey) -> Jwk:
     return Jwk(key.kid, key.kty, key.alg, key.use, crv=key.crv, x=key.x, y=key.y, n=key.n, e=key.e)
 
 
-OWN = Dialect(
-    name="almoner",
-    title="Almoner",
-    prefixes=(),
-    routes=(
-        Route("GET", "/", index, "What this is", "RFC 9457 for failures", reply=Index, anonymous=True),
-        Route("GET", "/healthz", healthz, "Whether the process lives", "Liveness probe", reply=Health, anonymous=True),
-        Route(
-            "GET",
-            "/readyz",
-            readyz,
-            "Whether the service can serve",
-            "Readiness probe (grpc.health.v1)",
-            refusals=(HTTPStatus.SERVICE_UNAVAILABLE,),
-            reply=Health,
-            anonymous=True,
+def own_dialect(document: bytes = b"") -> Dialect:
+    """Returns the routes of the gateway itself.
+
+    Args:
+        document: The OpenAPI document, as it is sent; left out where nothing but the table is wanted.
+    """
+
+    async def openapi(_: OpenCall) -> Reply:
+        return Reply(msgspec.Raw(document))
+
+    return Dialect(
+        name="almoner",
+        title="Almoner",
+        prefixes=(),
+        routes=(
+            Route("GET", "/", index, "What this is", "RFC 9457 for failures", reply=Index, anonymous=True),
+            Route(
+                "GET", "/healthz", healthz, "Whether the process lives", "Liveness probe", reply=Health, anonymous=True
+            ),
+            Route(
+                "GET",
+                "/readyz",
+                readyz,
+                "Whether the service can serve",
+                "Readiness probe (grpc.health.v1)",
+                refusals=(HTTPStatus.SERVICE_UNAVAILABLE,),
+                reply=Health,
+                anonymous=True,
+            ),
+            Route(
+                "GET",
+                "/openapi.json",
+                openapi,
+                "This document",
+                "OpenAPI 3.1.1",
+                reply=dict[str, msgspec.Raw],
+                anonymous=True,
+            ),
+            Route(
+                "GET",
+                "/.well-known/jwks.json",
+                jwks,
+                "The keys that JWTs are checked with",
+                "RFC 7517 section 5",
+                refusals=(HTTPStatus.SERVICE_UNAVAILABLE,),
+                reply=JwkSet,
+                anonymous=True,
+            ),
         ),
-        Route(
-            "GET",
-            "/openapi.json",
-            openapi,
-            "This document",
-            "OpenAPI 3.1.1",
-            reply=dict[str, msgspec.Raw],
-            anonymous=True,
-        ),
-        Route(
-            "GET",
-            "/.well-known/jwks.json",
-            jwks,
-            "The keys that JWTs are checked with",
-            "RFC 7517 section 5",
-            refusals=(HTTPStatus.SERVICE_UNAVAILABLE,),
-            reply=JwkSet,
-            anonymous=True,
-        ),
-    ),
-    errors=PROBLEM,
-)
+        errors=PROBLEM,
+    )
+
+
+OWN = own_dialect()
+"""The table of these routes, and the form of their failures."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from typing_extensions import override
 
 from gateway.endpoint import refuse, request_id_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Serve: TypeAlias = Callable[[Any], Awaitable[web.StreamResponse]]
 
 LOG = logging.getLogger(__name__)
+
+SERVE: web.AppKey[Serve] = web.AppKey("serve")
+"""What serves every request of an application, without aiohttp's router: to find a route takes that longer."""
 
 
 class Runner(web.AppRunner):
@@ -49,6 +52,7 @@ class Runner(web.AppRunner):
             around: Wraps what serves every request, once. A middleware of aiohttp's would cost more for each.
             options: Options of each connection, as aiohttp.web.RequestHandler has them.
         """
+        self._serve = app.get(SERVE)
         super().__init__(
             app,
             shutdown_timeout=shutdown_timeout,
@@ -62,8 +66,15 @@ class Runner(web.AppRunner):
     @override
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        serve = made.request_handler if self._around is None else self._around(made.request_handler)
+        serve: Serve = made.request_handler if self._serve is None else _directly(self._serve, made.request_handler)
+        if self._around is not None:
+            serve = self._around(serve)
         return _Server(made, serve, self._options)
+
+
+def _directly(serve: Serve, by_router: Serve) -> Serve:
+    """Returns what serves a request without the router, which sees to what clients expect (RFC 9110 section 10.1.1)."""
+    return lambda request: (by_router if hdrs.EXPECT in request.headers else serve)(request)
 
 
 class _Server(web.Server):

@@ -31,17 +31,6 @@ def concrete(route: Route) -> str:
     return re.sub(r"{[^}]*}", "1", route.path)
 
 
-async def test_the_router_has_exactly_the_routes_of_the_tables(channel: grpc.aio.Channel) -> None:
-    app = create_app(channel)
-    served = {
-        (route.method, route.resource.canonical)
-        for route in app.router.routes()
-        if route.method not in {"*", "HEAD"} and route.resource is not None
-    }
-
-    assert served == {(route.method, route.path) for route in ROUTES}
-
-
 @pytest.mark.parametrize("route", GUARDED, ids=[f"{r.method} {r.path}" for r in GUARDED])
 async def test_without_credentials_nothing_is_called(client: Client, script: Script, route: Route) -> None:
     response = await client.request(route.method, concrete(route), data=b"{")
