@@ -133,20 +133,13 @@ class Endpoint:
         """Answers a request, given the parameters of its path."""
         request_id = request_id_of(request)
         try:
-            reply = await self._reply(request, parameters, request_id)
-            body = None if reply.body is None else self._encode(reply.body)
-            response = Answer(status=self._status, body=body, headers=self._headers)
-            for name in self._request_id_headers:
-                response.headers[name] = request_id
-            if reply.etag:
-                response.headers[hdrs.ETAG] = reply.etag
-            if reply.location:
-                response.headers[hdrs.LOCATION] = reply.location
-            if reply.status_line is not None:
-                response.set_status(reply.status_line.status, phrase_of(reply.status_line.phrase))
-            if reply.headers is not None:
-                response.headers.update(reply.headers)
-            return response
+            metadata = self._metadata(request, request_id)
+            try:
+                reply = await self._answer(request, parameters, metadata)
+            except Failure:
+                await self._require_known_caller(metadata)
+                raise
+            return self._response(reply, request_id)
         except Failure as failure:
             return self._refuse(failure, request, request_id)
         except aio.AioRpcError as error:
@@ -155,6 +148,21 @@ class Endpoint:
         except Exception:
             LOG.exception("%s %s failed, request id %s", self._route.method, self._route.path, request_id)
             return self._refuse(unexpected(), request, request_id)
+
+    def _response(self, reply: Reply, request_id: str) -> web.Response:
+        body = None if reply.body is None else self._encode(reply.body)
+        response = Answer(status=self._status, body=body, headers=self._headers)
+        for name in self._request_id_headers:
+            response.headers[name] = request_id
+        if reply.etag:
+            response.headers[hdrs.ETAG] = reply.etag
+        if reply.location:
+            response.headers[hdrs.LOCATION] = reply.location
+        if reply.status_line is not None:
+            response.set_status(reply.status_line.status, phrase_of(reply.status_line.phrase))
+        if reply.headers is not None:
+            response.headers.update(reply.headers)
+        return response
 
     def _refuse(self, failure: Failure, request: web.Request, request_id: str) -> web.Response:
         return refuse(self._dialect, Refused(failure, self._route, request_id, trace_id_of(request)))
@@ -166,17 +174,16 @@ class Endpoint:
             failure.status = self._dialect.errors.missing_reference
         return failure
 
-    async def _reply(self, request: web.Request, parameters: Mapping[str, str], request_id: str) -> Reply:
-        metadata = self._metadata(request, request_id)
-        try:
-            return await self._answer(request, parameters, metadata)
-        except Failure:
-            # Found out by the gateway. A caller whom the service does not know is told that first, and nothing else.
-            if not self._route.anonymous:
-                await self._services.directory.WhoAmI(
-                    WhoAmIRequest(), metadata=metadata, timeout=self._settings.rpc_timeout
-                )
-            raise
+    async def _require_known_caller(self, metadata: Metadata) -> None:
+        """Has a caller whom the service does not know be told that, and nothing else that the gateway has found out.
+
+        Raises:
+            aio.AioRpcError: they are not known.
+        """
+        if not self._route.anonymous:
+            await self._services.directory.WhoAmI(
+                WhoAmIRequest(), metadata=metadata, timeout=self._settings.rpc_timeout
+            )
 
     async def _answer(self, request: web.Request, parameters: Mapping[str, str], metadata: Metadata) -> Reply:
         if self._writes and request.headers.get(SEC_FETCH_SITE, "none") not in {"none", "same-origin"}:

@@ -26,19 +26,28 @@ class Paths(Generic[T]):
         """Nothing is anywhere yet."""
         self._root: _Node[T] = _Node()
         self._literal: dict[str, Found[T]] = {}
+        self._below: dict[str, _Node[T]] = {}
 
     def add(self, template: str, here: T) -> None:
         """Puts something at a path, a segment of which may have one parameter in braces."""
-        node = self._root
+        node, path = self._root, ""
         for segment in template.split("/")[1:]:
-            node = node.child(segment)
+            if "{" not in path:
+                self._below[path] = node
+            node, path = node.child(segment), f"{path}/{segment}"
         node.here = here
         if "{" not in template:
             self._literal[template] = Found(here, {})
 
     def find(self, path: str) -> Found[T] | None:
         """Returns what is at a path, decoded but for %2F and %25 (`yarl.URL.path_safe`), or None."""
-        return self._literal.get(path) or self._root.find(path.split("/"), 1)
+        found = self._literal.get(path)
+        if found is None:
+            # Most paths are literal but for the last segment.
+            above, slash, last = path.rpartition("/")
+            node = self._below.get(above) if slash else None
+            found = node.find([last], 0) if node is not None else None
+        return found or self._root.find(path.split("/"), 1)
 
 
 class _Parameter(NamedTuple):
