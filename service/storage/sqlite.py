@@ -38,17 +38,12 @@ BUSY_TIMEOUT = 5.0
 BUSY_PAUSE = 0.001
 """Seconds between two tries. SQLite's own pauses grow to a hundred times that: a busy process always comes first."""
 
-IDLE_TURNS = 2
-"""Turns of the event loop without another write after which a batch begins: one reads a request, the next serves it."""
+IDLE_TURNS = 8
+"""Turns of the event loop without another write after which a batch begins. A request takes several: one to be read, one
+to have a task, one to wait for others, one to be served."""
 
 MOST_IN_A_BATCH = 64
 """Writes that share one commit at the most, so that the first of them is not held up by the last."""
-
-REQUEST = 50e-6
-"""Seconds of the event loop that a request with a write takes beside the write itself, at the least."""
-
-BATCH = 300e-6
-"""Seconds of the event loop that a batch takes beside its writes, roughly: to serve others meanwhile must gain more."""
 
 
 @dataclass(slots=True)
@@ -93,8 +88,6 @@ class SqliteStore:
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._waiting: deque[_Write[Any]] = deque()
         self._writing: asyncio.Task[None] | None = None
-        self._last_batch = 0
-        self._commit_took = 0.0
         self._closed = False
 
     async def read(self, use_case: UseCase[Result]) -> Result:
@@ -180,42 +173,26 @@ class SqliteStore:
                 batch = self._next_batch()
                 if batch:
                     await self._write_together(batch)
-                    self._last_batch = len(batch)
                     for write in batch:
                         write.deliver()
         finally:
             self._writing = None
-            self._last_batch = 0
-
-    def _overlaps(self) -> bool:
-        """Whether those who write are so many that serving half of them takes as long as a commit.
-
-        Then each half is served while the other half's commit is on its way to the disk. Fewer share every commit, and
-        so does everybody where the disk is so quick, or no disk at all, that nothing is gained.
-        """
-        return BATCH < self._commit_took < REQUEST * self._writers()
-
-    def _writers(self) -> int:
-        """Returns how many write at the moment: who waits, and whom the last commit was for, who may be back soon."""
-        return len(self._waiting) + self._last_batch
 
     async def _gather(self) -> None:
         """Waits while the turns of the event loop bring more writes: those of callers whose requests are there already.
 
-        With nobody else about this takes microseconds; with many it lets a commit carry them all, or one half.
+        With nobody else about this takes microseconds; with many it lets a commit carry them all.
         """
-        enough = self._last_batch if self._last_batch and self._overlaps() else MOST_IN_A_BATCH
         turns_without = 0
-        while turns_without < IDLE_TURNS and len(self._waiting) < enough:
+        while turns_without < IDLE_TURNS and len(self._waiting) < MOST_IN_A_BATCH:
             before = len(self._waiting)
             await asyncio.sleep(0)
             turns_without = turns_without + 1 if len(self._waiting) == before else 0
 
     def _next_batch(self) -> list[_Write[Any]]:
-        """Takes the writes that share the next commit: half of the writers', or all that wait; or a sweep alone."""
+        """Takes the writes that share the next commit, or a sweep alone."""
         batch: list[_Write[Any]] = []
-        most = min(MOST_IN_A_BATCH, (self._writers() + 1) // 2 if self._overlaps() else MOST_IN_A_BATCH)
-        while self._waiting and len(batch) < most:
+        while self._waiting and len(batch) < MOST_IN_A_BATCH:
             if self._waiting[0].sweeps and batch:
                 break
             write = self._waiting.popleft()
@@ -235,7 +212,7 @@ class SqliteStore:
             if not self._begin_at_once():
                 await loop.run_in_executor(self._commits, self._begin)
             self._run_all(batch)
-            await loop.run_in_executor(self._commits, self._commit)
+            await loop.run_in_executor(self._commits, self._driver.execute, "COMMIT")
         except sqlite3.Error as error:
             _LOG.error("storage.write_failed", error=str(error), writes=len(batch))
             _abandon(self._driver)
@@ -263,12 +240,6 @@ class SqliteStore:
             if time.monotonic() > give_up:
                 raise sqlite3.OperationalError("other processes do not stop writing")
             time.sleep(BUSY_PAUSE)
-
-    def _commit(self) -> None:
-        """Commits, on a thread, and notes how long that takes, on the average of the last few."""
-        began = time.monotonic()
-        self._driver.execute("COMMIT")
-        self._commit_took += (time.monotonic() - began - self._commit_took) / 8
 
     def _sweep(self, write: _Write[Any]) -> None:
         self._begin()

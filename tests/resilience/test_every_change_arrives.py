@@ -84,11 +84,12 @@ def die(service: Service) -> None:
 
 @dataclass
 class Watcher:
-    """Who follows the changes, whichever server there is, and hangs up now and then."""
+    """Who follows the changes, whichever server there is, and hangs up after `longest` messages at the latest."""
 
     channel: grpc.aio.Channel
     by: Metadata
     chance: random.Random
+    longest: int
     seen: list[tuple[int, int]] = field(default_factory=list)
     cursor: str = ""
     streams: int = 0
@@ -105,7 +106,7 @@ class Watcher:
         request = profile_service_pb2.WatchProfilesRequest(cursor=self.cursor)
         call = stub.WatchProfiles(request, metadata=self.by, wait_for_ready=True)
         self.streams += 1
-        for _ in range(self.chance.randint(50, 1_000)):
+        for _ in range(self.chance.randint(50, self.longest)):
             message = await call.read()
             if message is grpc.aio.EOF:
                 break
@@ -211,7 +212,7 @@ async def test_every_change_arrives_in_the_order_of_its_profile(
     ids = [(await desk.create(own())).id for _ in range(PROFILES)]
     expected = {(profile_id, 2 + n) for profile_id in ids for n in range(changes // PROFILES)}
     async with failing_receiver(seed) as url, grpc.aio.insecure_channel(address) as channel:
-        watcher = Watcher(channel, desk.chief.by, chance)
+        watcher = Watcher(channel, desk.chief.by, chance, longest=changes // 10)
         async with running_beside(serve_by_fits_and_starts(settings, address, chance), watcher.follow()):
             async with asyncio.timeout(PATIENCE):
                 await watcher.until(lambda: bool(watcher.cursor))

@@ -6,8 +6,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections import Counter
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,22 +52,6 @@ async def test_writes_that_wait_together_share_a_commit(store: SqliteStore, tmp_
     await asyncio.gather(*(store.write(note(f"{n}")) for n in range(50)))
 
     assert frames() - before < 10 * alone
-
-
-@pytest.mark.parametrize(("commit_takes", "batches"), [(0.0009, {10}), (1, {20})])
-async def test_many_writers_are_served_in_halves_where_the_disk_is_quick(
-    store: SqliteStore, tmp_path: Path, commit_takes: float, batches: set[int]
-) -> None:
-    """Then the one half's commit is on its way while the other is served."""
-    store._commit_took = commit_takes  # seconds
-    with closing(sqlite3.connect(tmp_path / "file.db")) as other:
-
-        def commits(tx: Tx) -> int:
-            note("one of many")(tx)
-            return int(other.execute("PRAGMA data_version").fetchone()[0])
-
-        before = Counter(await asyncio.gather(*(store.write(commits) for _ in range(20))))
-    assert set(before.values()) == batches
 
 
 async def test_reads_of_one_turn_of_the_event_loop_see_one_state_and_later_ones_what_is_new(
