@@ -107,7 +107,11 @@ class _Dispatch:
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answers a request, if need be in the form of the dialect that its path is under."""
-        found = self._paths.find(request.rel_url.path_safe) or self._spelt_otherwise(request)
+        url = request.rel_url
+        path = url.raw_path
+        if "%" in path:
+            path = url.path_safe
+        found = self._paths.find(path) or self._spelt_otherwise(request)
         if found is None:
             failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
             refused = Refused(failure, None, request_id_of(request), trace_id_of(request))

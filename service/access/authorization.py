@@ -9,6 +9,8 @@ from service.access.permissions import NONE, Permission, Permissions
 from service.errors import NotFound, PermissionDenied, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.access.caller import Caller
 
 
@@ -32,7 +34,7 @@ def authorize(
     caller: Caller,
     needed: Permission | None,
     target: Target | None,
-    missing: NotFound | None,
+    missing: NotFound | Callable[[], NotFound] | None,
     *,
     instead: Permission | None = None,
 ) -> None:
@@ -42,7 +44,8 @@ def authorize(
         caller: Who wants to.
         needed: What it takes; None: reaching the target is enough.
         target: What it is done to; None: it does not exist.
-        missing: What to raise where the target does not exist for the caller; None: it is no secret that it exists.
+        missing: What to raise where the target does not exist for the caller, or what makes it; None: it is no secret
+            that it exists.
         instead: Another permission that is as good as `needed`.
 
     Raises:
@@ -55,10 +58,10 @@ def authorize(
     if target is None:
         if missing is None:
             raise denied(needed)
-        raise missing
+        raise missing() if callable(missing) else missing
     held = caller.holds(target.organization, target.application)
     if missing is not None and not _exists_for(caller, held, target):
-        raise missing
+        raise missing() if callable(missing) else missing
     if needed is not None and needed not in held and instead not in held:
         raise denied(needed)
 

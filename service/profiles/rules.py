@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from service.access.authorization import Target, authorize
@@ -75,7 +76,8 @@ def get(work: Work, which: Which, needed: Permission = Permission.PROFILES_GET) 
         NotFound: there is no such profile for the caller.
     """
     profile = queries.find(work.tx, which.id)
-    authorize(work.caller, needed, links.reach_of_profile(profile) if profile else None, not_found(which.id))
+    target = links.reach_of_profile(profile) if profile else None
+    authorize(work.caller, needed, target, partial(not_found, which.id))
     if profile is None:
         raise not_found(which.id)
     if which.providers and not (profile.application_number and profile.provider in which.providers):

@@ -158,7 +158,10 @@ class TelemetryInterceptor(CallInterceptor):
                 cancelled = True
                 raise
             finally:
-                code = grpc.StatusCode.CANCELLED if cancelled else _final_code(context)
+                code: Any = grpc.StatusCode.CANCELLED if cancelled else context.code()
+                if code.__class__ is not grpc.StatusCode:
+                    # gRPC gives it as an enum member, as its number, or not at all.
+                    code = _BY_NUMBER.get(code, _OK)
                 elapsed = time.perf_counter() - started
                 observe = observers.get(code)
                 if observe is None:
@@ -484,9 +487,3 @@ def _violation(violation: protovalidate.Violation) -> Violation:
 
 _OK: Final = grpc.StatusCode.OK
 _BY_NUMBER: Final = {code.value[0]: code for code in grpc.StatusCode}
-
-
-def _final_code(context: Context) -> grpc.StatusCode:
-    """Returns the status that the call ends with; gRPC gives it as an enum member, as its number, or not at all."""
-    code: Any = context.code()
-    return code if isinstance(code, grpc.StatusCode) else _BY_NUMBER.get(code, _OK)
