@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from typing_extensions import override
 
 from service.rpc.interceptors import OWN_METHODS, CallInterceptor
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Generator
 
     from service.rpc.interceptors import Behavior, Context
 
@@ -59,8 +59,8 @@ class Gathering:
         self._spared = 0
         self._to_spare = 0
 
-    def wait(self) -> asyncio.Future[None] | None:
-        """Returns what to await before going on; None: go on at once."""
+    def join(self) -> asyncio.Future[None] | None:
+        """See `Meeting.join`."""
         if self._to_spare:
             self._to_spare -= 1
             return None
@@ -94,19 +94,22 @@ class Gathering:
 
 
 class Crowd:
-    """Tells whether calls come in together, as requests do that the event loop finds readable in the same turn."""
+    """Where calls wait for the end of the turn of the event loop, if others are to be expected in it.
+
+    In process they come in together by themselves, as requests do that the event loop finds readable in the same turn.
+    """
 
     def __init__(self) -> None:
         """Nobody has come yet."""
         self._here = 0
         self._turns_to_expect_others = 0
 
-    def join(self) -> bool:
-        """Returns whether others are to be expected: one of the last turns that brought a call brought several."""
+    def join(self) -> Awaitable[None] | None:
+        """See `Meeting.join`. Others are expected where one of the last turns that brought a call brought several."""
         self._here += 1
         if self._here == 1:
             asyncio.get_running_loop().call_soon(self._end_turn)
-        return self._turns_to_expect_others > 0
+        return next_turn() if self._turns_to_expect_others else None
 
     def _end_turn(self) -> None:
         if self._here > 1:
@@ -116,60 +119,33 @@ class Crowd:
         self._here = 0
 
 
-class GatheringInterceptor(CallInterceptor):
-    """Lets the calls of our own methods wait for each other. What is a stream, or somebody's probe, goes on at once.
+class Meeting(Protocol):
+    """Where calls wait for each other."""
 
-    For servers with sockets.
-    """
+    def join(self) -> Awaitable[None] | None:
+        """Returns what a call awaits before it goes on; None: it goes on at once."""
+        ...
 
-    def __init__(self) -> None:
-        """Calls of all methods wait together."""
+
+class TogetherInterceptor(CallInterceptor):
+    """Lets the calls of our own methods wait for each other. What is a stream, or somebody's probe, goes on at once."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        """`meeting` is where calls of all methods wait: `Gathering` behind a socket, `Crowd` in process."""
         super().__init__()
-        self._gathering = Gathering()
+        self._meeting = meeting
 
     @override
     def around(self, method: str, behavior: Behavior) -> Behavior:
         if not method.startswith(OWN_METHODS):
             return behavior
-        wait = self._gathering.wait
+        join = self._meeting.join
 
         async def call(request: Any, context: Context) -> Any:
-            others = wait()
+            others = join()
             if others is None:
                 return await behavior(request, context)
             await others
-            reply = await behavior(request, context)
-            await next_turn()
-            return reply
-
-        return call
-
-    @override
-    def around_stream(self, method: str, behavior: Behavior) -> Behavior:
-        return behavior
-
-
-class CrowdInterceptor(CallInterceptor):
-    """Serves the calls of our own methods in a turn of their own, where several come in one.
-
-    For channels in the same process, behind a gateway.
-    """
-
-    def __init__(self) -> None:
-        """Calls of all methods are one crowd."""
-        super().__init__()
-        self._crowd = Crowd()
-
-    @override
-    def around(self, method: str, behavior: Behavior) -> Behavior:
-        if not method.startswith(OWN_METHODS):
-            return behavior
-        join = self._crowd.join
-
-        async def call(request: Any, context: Context) -> Any:
-            if not join():
-                return await behavior(request, context)
-            await next_turn()
             reply = await behavior(request, context)
             await next_turn()
             return reply

@@ -14,9 +14,8 @@ from service.rpc.gathering import (
     MOST,
     MOST_AT_ONCE,
     Crowd,
-    CrowdInterceptor,
     Gathering,
-    GatheringInterceptor,
+    TogetherInterceptor,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ async def turns(count: int) -> None:
 
 def arrive(gathering: Gathering) -> asyncio.Future[None]:
     """Returns what a call waits for that is not to go on at once."""
-    others = gathering.wait()
+    others = gathering.join()
     assert others is not None
     return others
 
@@ -80,7 +79,7 @@ async def test_a_caller_alone_waits_more_and_more_seldom(gathering: Gathering) -
     for _ in range(8):
         await others
         at_once.append(0)
-        while (waits := gathering.wait()) is None:
+        while (waits := gathering.join()) is None:
             at_once[-1] += 1
         others = waits
     assert at_once == [1, 2, 4, 8, 16, 32, MOST_AT_ONCE, MOST_AT_ONCE]
@@ -88,25 +87,26 @@ async def test_a_caller_alone_waits_more_and_more_seldom(gathering: Gathering) -
 
 async def test_company_ends_going_on_at_once(gathering: Gathering) -> None:
     await arrive(gathering)
-    assert gathering.wait() is None
+    assert gathering.join() is None
     await asyncio.gather(arrive(gathering), arrive(gathering))
-    assert gathering.wait() is not None
+    assert gathering.join() is not None
 
 
 async def test_a_caller_alone_expects_nobody() -> None:
     crowd = Crowd()
     for _ in range(3):
-        assert not crowd.join()
+        assert crowd.join() is None
         await turns(1)
 
 
 async def test_others_are_expected_after_several_in_one_turn_and_for_some_turns_more() -> None:
     crowd = Crowd()
-    assert not any([crowd.join(), crowd.join()])
+    assert crowd.join() is None
+    assert crowd.join() is None
     await turns(1)
     expected = []
     for _ in range(EXPECTING + 2):
-        expected.append(crowd.join())
+        expected.append(crowd.join() is not None)
         await turns(1)
     assert expected == [True] * EXPECTING + [False] * 2
 
@@ -132,13 +132,13 @@ class Served:
 
 
 async def test_calls_that_wait_for_each_other_are_all_served_before_the_first_is_answered() -> None:
-    served = Served(GatheringInterceptor())
+    served = Served(TogetherInterceptor(Gathering()))
     await served.send("a", "b")
     assert served.order == ["a served", "b served", "a answered", "b answered"]
 
 
 async def test_calls_of_a_crowd_are_all_served_before_the_first_is_answered() -> None:
-    served = Served(CrowdInterceptor())
+    served = Served(TogetherInterceptor(Crowd()))
     await served.send("a", "b")
     served.order.clear()
     await served.send("c", "d")
@@ -146,12 +146,12 @@ async def test_calls_of_a_crowd_are_all_served_before_the_first_is_answered() ->
 
 
 async def test_one_call_in_process_does_not_wait() -> None:
-    call = CrowdInterceptor().around(METHOD, Served(CrowdInterceptor())._serve)
+    call = TogetherInterceptor(Crowd()).around(METHOD, Served(TogetherInterceptor(Crowd()))._serve)
     with pytest.raises(StopIteration):
         call("a", object()).send(None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("interceptor", [GatheringInterceptor(), CrowdInterceptor()])
+@pytest.mark.parametrize("interceptor", [TogetherInterceptor(Gathering()), TogetherInterceptor(Crowd())])
 @pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1alpha.ServerReflection/Any"])
 def test_what_is_not_ours_does_not_wait(interceptor: CallInterceptor, method: str) -> None:
     async def serve(_request: object, _context: Any) -> None: ...
@@ -159,7 +159,7 @@ def test_what_is_not_ours_does_not_wait(interceptor: CallInterceptor, method: st
     assert interceptor.around(method, serve) is serve
 
 
-@pytest.mark.parametrize("interceptor", [GatheringInterceptor(), CrowdInterceptor()])
+@pytest.mark.parametrize("interceptor", [TogetherInterceptor(Gathering()), TogetherInterceptor(Crowd())])
 def test_streams_do_not_wait(interceptor: CallInterceptor) -> None:
     async def serve(_request: object, _context: Any) -> None: ...
 
