@@ -109,20 +109,13 @@ class _Dispatch:
         """Answers a request, if need be in the form of the dialect that its path is under."""
         url = request.rel_url
         path = url.raw_path
-        if "%" in path:
-            path = url.path_safe
-        found = self._paths.find(path) or self._spelt_otherwise(request)
+        found = self._paths.find(url.path_safe if "%" in path else path)
         if found is None:
-            failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
-            refused = Refused(failure, None, request_id_of(request), trace_id_of(request))
-            return refuse(self._dialect_of(request) or _NOWHERE, refused)
+            dialect = next((dialect for dialect in self._dialects if dialect.serves(request.path)), _NOWHERE)
+            serving = self._spellings.get(dialect.folded(request.path))
+            if serving is None:
+                failure = Failure(HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND", "there is nothing at this path")
+                return refuse(dialect, Refused(failure, None, request_id_of(request), trace_id_of(request)))
+            found = Found(serving, {})
         serves = found.here.get(request.method) or found.here[hdrs.METH_ANY]
         return await serves.serve(request, found.parameters)
-
-    def _spelt_otherwise(self, request: web.Request) -> Found[Serving] | None:
-        dialect = self._dialect_of(request)
-        serving = self._spellings.get(dialect.folded(request.path)) if dialect else None
-        return None if serving is None else Found(serving, {})
-
-    def _dialect_of(self, request: web.Request) -> Dialect | None:
-        return next((dialect for dialect in self._dialects if dialect.serves(request.path)), None)

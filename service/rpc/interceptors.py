@@ -327,7 +327,7 @@ class _Deadlines:
         passed = [deadline for deadline in self._watched if deadline.when <= now]
         for deadline in passed:
             self._watched.discard(deadline)
-            deadline.pass_()
+            deadline.expire()
         if self._watched:
             # A timer may be early, by less than a millisecond.
             earliest = max(now + 0.001, min(deadline.when for deadline in self._watched))
@@ -347,7 +347,7 @@ class _Deadline:
         self._before = self._task.cancelling() if self._task is not None else 0
         self._passed = False
 
-    def pass_(self) -> None:
+    def expire(self) -> None:
         """Cancels the task."""
         self._passed = True
         if self._task is not None:
