@@ -12,7 +12,6 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,12 +20,13 @@ from sqlalchemy.util import await_only as await_
 
 from service.errors import StorageUnavailable
 from service.storage.kept_connections import KeptConnections, lent
-from service.storage.shared_reads import SharedReads
+from service.storage.shared_reads import ReadFailedError, SharedReads, beside_core
 from service.storage.statements import FETCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from service.storage.store import Result, Tx, UseCase
@@ -210,12 +210,10 @@ def _fetch(tx: Tx, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]
     """Runs a read on asyncpg's own connection. If that fails, None: Core then tries, and says what is wrong its way."""
     driver = cast("asyncpg.Connection[Any]", tx.connection.driver_connection)
     try:
-        return cast("list[tuple[Any, ...]]", await_(driver.fetch(text, *parameters)))
-    except asyncpg.InternalClientError:  # the server has said good-bye, and the connection has not ended yet
-        driver.terminate()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        pass
-    return None
+        with beside_core(driver):
+            return cast("list[tuple[Any, ...]]", await_(driver.fetch(text, *parameters)))
+    except ReadFailedError:
+        return None
 
 
 def _sqlstate(error: Exception) -> str:

@@ -9,7 +9,7 @@ Depends on SQLAlchemy, asyncpg and this package only.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import asyncpg
@@ -21,7 +21,7 @@ from sqlalchemy.util import greenlet_spawn
 from service.storage.statements import FETCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
 
@@ -41,8 +41,24 @@ class _Asked(NamedTuple):
     rows: asyncio.Future[Rows | None]
 
 
-class _FailedError(Exception):
-    """A connection that was lent has failed, and is not to be used again."""
+class ReadFailedError(Exception):
+    """A read beside Core has failed: Core is to try, and to say what is wrong its way."""
+
+
+@contextmanager
+def beside_core(driver: asyncpg.Connection[Any]) -> Iterator[None]:
+    """Surrounds reads on asyncpg's own connection.
+
+    Raises:
+        ReadFailedError: the statement or the connection is at fault.
+    """
+    try:
+        yield
+    except asyncpg.InternalClientError:  # the server has said good-bye, and the connection has not ended yet
+        driver.terminate()
+        raise ReadFailedError from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        raise ReadFailedError from None
 
 
 class SharedReads:
@@ -76,7 +92,7 @@ class SharedReads:
         self._under_way.add(text)
         try:
             return (await self._execute(text, [parameters]))[0]
-        except _FailedError:
+        except ReadFailedError:
             return None
         finally:
             self._under_way.discard(text)
@@ -106,7 +122,7 @@ class SharedReads:
             for one, rows in zip(asked, found, strict=True):
                 if not one.rows.done():  # whoever asked has given up meanwhile
                     one.rows.set_result(rows)
-        except _FailedError:
+        except ReadFailedError:
             pass
         except (DBAPIError, PoolTimeoutError, OSError) as error:  # there is no connection
             for one in asked:
@@ -121,19 +137,14 @@ class SharedReads:
         """Returns the rows of each execution.
 
         Raises:
-            _FailedError: the statement or the connection is at fault.
+            ReadFailedError: the statement or the connection is at fault.
         """
         async with self.connections.lent() as connection:
             driver = cast("asyncpg.Connection[Any]", (await connection.get_raw_connection()).driver_connection)
-            try:
+            with beside_core(driver):
                 if len(parameters) == 1:
                     return [cast("Rows", await driver.fetch(text, *parameters[0]))]
                 return await _fetch_many(driver, text, parameters)
-            except asyncpg.InternalClientError:  # the server has said good-bye, and the connection has not ended yet
-                driver.terminate()
-                raise _FailedError from None
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                raise _FailedError from None
 
 
 async def _fetch_many(driver: asyncpg.Connection[Any], text: str, parameters: list[Sequence[Any]]) -> list[Rows]:
