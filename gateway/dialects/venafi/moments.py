@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateway.timestamps import EPOCH
+from gateway.timestamps import iso8601
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
-
-_EPOCH = EPOCH.replace(tzinfo=None)
 
 
 class Moment(NamedTuple):
@@ -33,9 +29,4 @@ def moment_of(timestamp: Timestamp) -> Moment:
     """Returns the spellings of a timestamp."""
     seconds = timestamp.seconds
     milliseconds = seconds * 1_000 + timestamp.nanos // 1_000_000
-    return Moment(f"/Date({milliseconds})/", _iso8601(seconds), (milliseconds + 500) // 1000)
-
-
-@lru_cache(maxsize=4096)
-def _iso8601(seconds: int) -> str:
-    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()}Z"
+    return Moment(f"/Date({milliseconds})/", f"{iso8601(seconds)}Z", (milliseconds + 500) // 1000)

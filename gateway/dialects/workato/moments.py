@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from gateway.timestamps import to_datetime
+from gateway.timestamps import iso8601
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def text_of(moment: datetime) -> str:
@@ -21,9 +20,4 @@ def text_of(moment: datetime) -> str:
 
 def text(timestamp: Timestamp) -> str:
     """Returns a timestamp as Workato writes it."""
-    return _text(timestamp.seconds, timestamp.nanos)
-
-
-@lru_cache(maxsize=4096)
-def _text(seconds: int, nanos: int) -> str:
-    return text_of(to_datetime(Timestamp(seconds=seconds, nanos=nanos)))
+    return f"{iso8601(timestamp.seconds, timestamp.nanos, precision='milliseconds')}+00:00"
