@@ -220,14 +220,15 @@ class Service:
         self._add_servicers(channel)
         return channel
 
-    def grpc_server(self, *, share_port: bool = False) -> grpc.aio.Server:
+    def grpc_server(self, *, share_port: bool = False, on_one_core: bool = False) -> grpc.aio.Server:
         """Returns the service as a server, without a port.
 
         Args:
             share_port: Whether other processes may listen on the same port, as workers do.
+            on_one_core: Whether all threads of this process share a core.
         """
         server = grpc.aio.server(
-            interceptors=(TogetherInterceptor(Gathering()), *self.interceptors),
+            interceptors=(TogetherInterceptor(Gathering(on_one_core=on_one_core)), *self.interceptors),
             options=(
                 ("grpc.so_reuseport", int(share_port)),
                 ("grpc.max_receive_message_length", self.settings.max_body_bytes),

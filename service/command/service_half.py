@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.command import banner, listening, worker
+from service.command import banner, cores, listening, worker
 from service.command.opening import start_service
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def listen(
     Raises:
         CommandError: an address cannot be listened on.
     """
-    server = service.grpc_server(share_port=settings.workers > 1)
+    server = service.grpc_server(share_port=settings.workers > 1, on_one_core=cores.has_one())
     stack.push_async_callback(server.stop, None)
     addresses = {"gRPC": listening.listen_grpc(server, settings.grpc_listen)}
     if tls is not None and settings.grpc_tls_listen is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 
 from service import logs
-from service.command import banner, lifetime, listening, worker, workers
+from service.command import banner, cores, lifetime, listening, worker, workers
 from service.command.failures import CommandError
 from service.command.parsing import settings_of
 from service.settings import Settings, host_and_port
@@ -94,8 +94,10 @@ def run(options: argparse.Namespace, plan: Plan) -> int:
 
 
 async def _serve(settings: Settings, plan: Plan, asked: asyncio.Event) -> int:
-    alone = worker.index() is None
-    if alone:  # the parent of a worker has looked already
+    index = worker.index()
+    if index is not None:
+        cores.take_one(index, settings.workers)
+    else:  # the parent of a worker has looked already
         for name, address in plan.addresses(settings).items():
             listening.require_free(name, address)
     tls = plan.open_tls(settings)
@@ -106,7 +108,7 @@ async def _serve(settings: Settings, plan: Plan, asked: asyncio.Event) -> int:
             stack.callback(asyncio.create_task(tls.follow()).cancel)
         running = await plan.open(settings, tls, stack)
         _settle()
-        if alone:
+        if index is None:
             banner.ready(settings, {**running.listening, **metrics}, database=plan.database)
         else:
             worker.announce_ready()

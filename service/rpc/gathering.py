@@ -10,6 +10,7 @@ in groups, by the first of a channel's interceptors, and the event loop's next t
 from __future__ import annotations
 
 import asyncio
+import os
 import types
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -51,8 +52,14 @@ class Gathering:
     that nobody else has come, twice as many calls go on at once before one waits again.
     """
 
-    def __init__(self) -> None:
-        """Nobody waits yet."""
+    def __init__(self, *, on_one_core: bool = False) -> None:
+        """Nobody waits yet.
+
+        Args:
+            on_one_core: Whether gRPC's threads bring calls only while the event loop leaves the core to them. It then
+                does so in each turn that brought none; where they have others, that would only take time.
+        """
+        self._yields = on_one_core
         self._waiting: list[asyncio.Future[None]] = []
         self._turns_without = 0
         self._seen = 0
@@ -79,6 +86,8 @@ class Gathering:
             self._seen, self._turns_without = waiting, 0
         else:
             self._turns_without += 1
+            if self._yields:
+                os.sched_yield()
         if waiting < MOST and self._turns_without < IDLE_TURNS:
             loop.call_soon(self._turn, loop)
         else:

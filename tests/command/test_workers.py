@@ -29,6 +29,11 @@ def lives(process: int) -> bool:
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def cores_of(process: int) -> list[set[int]]:
+    """Returns where each thread of a process may run."""
+    return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{process}/task").iterdir()]
+
+
 def test_both_serve_and_one_that_dies_is_replaced_meanwhile(started_on: Almoner) -> None:
     with started_on.serving("serve", "--workers", "2") as server:
         assert "  Workers    2\n" in server.output
@@ -42,6 +47,17 @@ def test_both_serve_and_one_that_dies_is_replaced_meanwhile(started_on: Almoner)
         children = server.children()
         assert server.stop() == 0
         assert not any(lives(child) for child in children)
+
+
+def test_they_have_a_core_each_where_there_are_as_many(started: Almoner) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    expected = [{core} for core in cores] if len(cores) == 2 else [set(cores)] * 2
+    with started.serving("serve", "--workers", "2") as server:
+        found = [cores_of(child) for child in server.children()]
+    # A process that was started later may have been listed earlier.
+    assert sorted(found, key=lambda each: min(each[0])) == [
+        [own] * len(each) for own, each in zip(expected, found, strict=True)
+    ]
 
 
 def test_they_end_when_their_parent_is_killed(started: Almoner) -> None:

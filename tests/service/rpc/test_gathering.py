@@ -37,9 +37,9 @@ def arrive(gathering: Gathering) -> asyncio.Future[None]:
     return others
 
 
-@pytest.fixture
-def gathering() -> Gathering:
-    return Gathering()
+@pytest.fixture(params=[False, True], ids=["several cores", "one core"])
+def gathering(request: pytest.FixtureRequest) -> Gathering:
+    return Gathering(on_one_core=request.param)
 
 
 async def test_calls_go_on_together_once_no_other_comes(gathering: Gathering) -> None:
