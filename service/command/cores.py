@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processor's cores that a process may run on: as many workers as there are cores have one each.
+"""The processor's cores that a process may run on, which workers that go evenly on them share out among themselves.
 
 Left to itself the system moves the threads of several workers between cores that are all busy, and lets each thread
 that wakes up interrupt another one: calls then find the caches full of something else, and a group of them (see
@@ -17,10 +17,10 @@ _LOG = structlog.get_logger(__name__)
 
 
 def take_one(index: int, workers: int) -> None:
-    """Gives a worker, which has no other threads yet, a core to itself if there are exactly as many as workers.
+    """Gives a worker, which has no other threads yet, a core to stay on, if every core gets as many workers as any other.
 
-    With fewer workers than cores the system has room to do better, and with more, too: then nothing is changed. Nor is
-    it where the system does not allow it, which the log says.
+    Otherwise the system does better, and nothing is changed. Nor is it where the system does not allow it, which the
+    log says.
 
     Args:
         index: Which worker this is, from 0.
@@ -29,10 +29,10 @@ def take_one(index: int, workers: int) -> None:
     if sys.platform != "linux":
         return
     cores = sorted(os.sched_getaffinity(0))
-    if len(cores) != workers:
+    if workers % len(cores):
         return
     try:
-        os.sched_setaffinity(0, {cores[index]})
+        os.sched_setaffinity(0, {cores[index % len(cores)]})
         # Threads that wake up wait for their turn: those of gRPC while the event loop serves what they have brought.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError as error:
