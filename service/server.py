@@ -232,6 +232,8 @@ class Service:
             options=(
                 ("grpc.so_reuseport", int(share_port)),
                 ("grpc.max_receive_message_length", self.settings.max_body_bytes),
+                # Beyond this some calls are refused at random; the 8 KiB that it is otherwise are a long header's alone.
+                ("grpc.max_metadata_size", 16 * 1024),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.max_connection_age_ms", 30 * 60_000),
