@@ -32,9 +32,9 @@ def take_one(index: int, workers: int) -> None:
     if workers % len(cores):
         return
     try:
-        os.sched_setaffinity(0, {cores[index % len(cores)]})
         # Threads that wake up wait for their turn: those of gRPC while the event loop serves what they have brought.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.sched_setaffinity(0, {cores[index % len(cores)]})
     except OSError as error:
         _LOG.warning("worker.shares_cores", worker=index, reason=error.strerror)
 

@@ -27,10 +27,11 @@ def taken(index: int, workers: int) -> tuple[list[int], int, bool]:
     return cores, policy, has_one
 
 
-@pytest.mark.parametrize("index", range(2 * len(CORES)))
-@pytest.mark.parametrize("workers", [len(CORES), 2 * len(CORES)])
+@pytest.mark.parametrize(
+    ("index", "workers"), [(index, workers) for workers in (len(CORES), 2 * len(CORES)) for index in range(workers)]
+)
 def test_workers_that_go_evenly_on_the_cores_stay_on_one_and_interrupt_nobody(index: int, workers: int) -> None:
-    assert taken(index % workers, workers) == ([CORES[index % len(CORES)]], os.SCHED_BATCH, True)
+    assert taken(index, workers) == ([CORES[index % len(CORES)]], os.SCHED_BATCH, True)
 
 
 @pytest.mark.skipif(len(CORES) == 1, reason="any number of workers goes evenly on one core")
