@@ -21,7 +21,7 @@ from multidict import CIMultiDict, istr
 
 from almoner.v1.directory_service_pb2 import WhoAmIRequest
 from gateway import decoding
-from gateway.answer import Answer
+from gateway.answer import Answer, Head
 from gateway.call import REQUIRED_PERMISSIONS, Call, Metadata, Reply, Services
 from gateway.failures import Failure, Violation, from_rpc, invalid, unexpected
 from gateway.routing import Dialect, Refused, Route
@@ -110,14 +110,12 @@ class Endpoint:
         self._dialect = dialect
         self._services = services
         self._settings = settings
-        self._status = int(route.status)
-        # aiohttp spells header names that are istr fastest.
-        self._request_id_headers = tuple(istr(name) for name in dialect.request_id_headers)
         self._writes = route.method != hdrs.METH_GET
         self._encode = dialect.encode
-        self._headers = CIMultiDict({hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER, **dialect.headers})
+        headers = CIMultiDict({hdrs.CACHE_CONTROL: "no-store", hdrs.SERVER: SERVER, **dialect.headers})
         if route.reply is not None:
-            self._headers[hdrs.CONTENT_TYPE] = dialect.content_type
+            headers[hdrs.CONTENT_TYPE] = dialect.content_type
+        self._head = Head(route.status, headers)
         self._demands: Metadata = tuple(
             (key, ",".join(names))
             for key, names in ((REQUIRED_PERMISSIONS, route.demands), (REQUIRED_SCOPES, route.scopes))
@@ -150,14 +148,15 @@ class Endpoint:
             return self._refuse(unexpected(), request, request_id)
 
     def _response(self, reply: Reply, request_id: str) -> web.Response:
-        body = None if reply.body is None else self._encode(reply.body)
-        response = Answer(status=self._status, body=body, headers=self._headers)
-        for name in self._request_id_headers:
-            response.headers[name] = request_id
+        headers = dict.fromkeys(self._dialect.request_id_headers, request_id)
         if reply.etag:
-            response.headers[hdrs.ETAG] = reply.etag
+            headers[hdrs.ETAG] = reply.etag
         if reply.location:
-            response.headers[hdrs.LOCATION] = reply.location
+            headers[hdrs.LOCATION] = reply.location
+        body = None if reply.body is None else self._encode(reply.body)
+        if body is not None and reply.status_line is None and reply.headers is None:
+            return Answer(self._head, headers, body)
+        response = web.Response(status=self._head.status, body=body, headers={**self._head.headers, **headers})
         if reply.status_line is not None:
             response.set_status(reply.status_line.status, phrase_of(reply.status_line.phrase))
         if reply.headers is not None:

@@ -43,6 +43,8 @@ class LinkDraft:
 MEMBERS: Final = frozenset({"profile_id", "external_id", "name", "description", "provider", "attributes"})
 """Names of everything that can be changed: all but the kind."""
 
+_REACHED_BY: Final = frozenset({Permission.PROFILES_ALL})
+
 
 def get(work: Work, link_id: int, needed: Permission = Permission.LINKS_VIEW) -> StoredLink:
     """Returns a link that the caller may do something with.
@@ -159,14 +161,14 @@ def forget_creator(work: Work, user_id: int) -> None:
 
 def reach_of_profile(profile: StoredProfile) -> Target:
     """Returns whom a profile exists for: its owner, its creator, and who reaches all of the organization."""
-    return Target(profile.organization, (profile.owner_id, profile.creator_id), frozenset({Permission.PROFILES_ALL}))
+    return Target(profile.organization, (profile.owner_id, profile.creator_id), _REACHED_BY)
 
 
 def _target_of(link: StoredLink) -> Target:
     return Target(
         link.organization,
         (link.creator_id, link.profile_owner_id, link.profile_creator_id),
-        frozenset({Permission.PROFILES_ALL}),
+        _REACHED_BY,
     )
 
 

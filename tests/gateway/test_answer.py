@@ -4,28 +4,32 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
-from multidict import CIMultiDict
 
-from gateway.answer import Answer
+from gateway.answer import Answer, Head
 from gateway.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-HEADERS = CIMultiDict({"Content-Type": "application/json", "Server": "almoner"})
+HEAD = Head(HTTPStatus.CREATED, {"Content-Type": "application/json", "Server": "almoner"})
 
 
 async def answer(_request: web.Request) -> web.Response:
-    return Answer(status=201, body=b"{}", headers=HEADERS)
+    return Answer(HEAD, {"ETag": '"1"'}, b"{}")
 
 
 async def usual(_request: web.Request) -> web.Response:
-    return web.Response(status=201, body=b"{}", headers=HEADERS)
+    return web.Response(status=201, body=b"{}", headers={**HEAD.headers, "ETag": '"1"'})
+
+
+async def breaking(_request: web.Request) -> web.Response:
+    return Answer(HEAD, {"ETag": '"1"\r\nSet-Cookie: of=another'}, b"{}")
 
 
 @pytest.fixture
@@ -33,6 +37,7 @@ async def socket(tmp_path: Path) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/answer", answer)
     app.router.add_get("/usual", usual)
+    app.router.add_get("/breaking", breaking)
     runner = Runner(app)
     await runner.setup()
     await web.UnixSite(runner, tmp_path / "socket").start()
@@ -73,3 +78,7 @@ async def test_an_answer_has_a_date(socket: str) -> None:
     writer.write(b"GET /answer HTTP/1.1\r\nHost: here\r\n\r\n")
     assert b"\r\nDate: " in await reader.readuntil(b"\r\n\r\n")
     writer.close()
+
+
+async def test_an_answer_with_a_header_that_would_begin_another_is_not_sent(socket: str) -> None:
+    assert await said(socket, "GET /breaking HTTP/1.1\r\nHost: here\r\n\r\n") == [b""]
