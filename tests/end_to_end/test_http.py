@@ -75,6 +75,16 @@ async def test_who_is_nobody_is_challenged(rest_over: Rest, path: str, authoriza
         assert (answer.status, answer.json(), challenge) == (401, {"message": "Unauthorized"}, 'Bearer realm="almoner"')
 
 
+async def test_the_longest_headers_together_are_not_more_than_goes_to_the_service(rest_over: Rest) -> None:
+    long = "a" * 8_000
+
+    answer = await rest_over.get(
+        CUSTOM_PROFILES, by=f"Bearer {long}", headers=[("traceparent", long), ("tracestate", long)]
+    )
+
+    assert answer.status == 401
+
+
 @of_each_owned_route
 async def test_a_stranger_learns_nothing_but_that(rest: Rest, dialect: Any, route: Any) -> None:
     answer = await rest.send(route.method, concrete(route.path) + "?page=x&user=", by=None, data=b"{")

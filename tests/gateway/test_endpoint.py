@@ -143,6 +143,15 @@ async def test_the_service_learns_who_calls_for_whom_with_what_rights_in_which_t
     }
 
 
+@pytest.mark.parametrize(("length", "forwarded"), [(512, True), (2048, True), (2049, False), (8000, False)])
+async def test_a_trace_state_goes_along_unless_it_is_too_long(
+    client: Client, script: Script, length: int, *, forwarded: bool
+) -> None:
+    await client.get("/api/users/me", headers={**BASIC, "tracestate": "a" * length})
+
+    assert script.only("WhoAmI").metadata.get("tracestate") == ("a" * length if forwarded else None)
+
+
 async def test_workato_demands_no_management_permission(client: Client, script: Script) -> None:
     await client.get("/api/users/me", headers=BASIC)
 
