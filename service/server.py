@@ -57,7 +57,7 @@ from service.local_channel import LocalChannel
 from service.outgoing import Outgoing
 from service.profile_service import ProfileService
 from service.rpc import interceptors
-from service.rpc.gathering import Crowd, Gathering, TogetherInterceptor
+from service.rpc.gathering import IDLE_TURNS_IN_PROCESS, Gathering, TogetherInterceptor
 from service.rpc.units import Units
 from service.storage.database_clock import DatabaseClock
 from service.storage.facts import IMPORT_FACT, KEYRING_FACT, find_fact, state_fact
@@ -216,7 +216,7 @@ class Service:
 
     def local_channel(self) -> LocalChannel:
         """Returns the service as a channel in this process."""
-        channel = LocalChannel((TogetherInterceptor(Crowd()), *self.interceptors))
+        channel = LocalChannel((TogetherInterceptor(Gathering(IDLE_TURNS_IN_PROCESS)), *self.interceptors))
         self._add_servicers(channel)
         return channel
 

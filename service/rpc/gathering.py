@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import os
 import types
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from service.rpc.interceptors import OWN_METHODS, CallInterceptor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Generator
 
     from service.rpc.interceptors import Behavior, Context
 
@@ -27,14 +27,14 @@ IDLE_TURNS: Final = 30
 """Turns of the event loop without another call after which those that wait go on. gRPC's threads take several turns to
 bring one that is there already: with 8 few calls find each other, with 120 they only wait longer."""
 
+IDLE_TURNS_IN_PROCESS: Final = 3
+"""The same for requests of the gateway's: one turn to read a request, one to give it a task, one to have that call."""
+
 MOST: Final = 64
 """Calls that wait for each other at the most."""
 
 MOST_AT_ONCE: Final = 64
 """Calls that go on at once, at the most, after one has waited for others in vain."""
-
-EXPECTING: Final = 16
-"""Turns of the event loop with one call each after which no others are expected any more."""
 
 
 @types.coroutine
@@ -46,19 +46,22 @@ def next_turn() -> Generator[None, None, None]:
 class Gathering:
     """Where calls wait for each other.
 
-    grpc.aio takes them from gRPC's core one by one, so hardly two would be there in one turn of the event loop.
+    grpc.aio takes them from gRPC's core one by one, so hardly two would be there in one turn of the event loop. Those of
+    the gateway come in together, but in one turn after the other: some are read while others have their task already.
 
-    To wait in vain takes some 50 microseconds. One client alone, who sends call after call, hardly ever does: each time
-    that nobody else has come, twice as many calls go on at once before one waits again.
+    To wait in vain takes some 50 microseconds behind gRPC. One client alone, who sends call after call, hardly ever
+    does: each time that nobody else has come, twice as many calls go on at once before one waits again.
     """
 
-    def __init__(self, *, on_one_core: bool = False) -> None:
+    def __init__(self, idle_turns: int = IDLE_TURNS, *, on_one_core: bool = False) -> None:
         """Nobody waits yet.
 
         Args:
+            idle_turns: Turns of the event loop without another call after which those that wait go on.
             on_one_core: Whether gRPC's threads bring calls only while the event loop leaves the core to them. It then
                 does so in each turn that brought none; where they have others, that would only take time.
         """
+        self._idle_turns = idle_turns
         self._yields = on_one_core
         self._waiting: list[asyncio.Future[None]] = []
         self._turns_without = 0
@@ -67,7 +70,7 @@ class Gathering:
         self._to_spare = 0
 
     def join(self) -> asyncio.Future[None] | None:
-        """See `Meeting.join`."""
+        """Returns what a call awaits before it goes on; None: it goes on at once."""
         if self._to_spare:
             self._to_spare -= 1
             return None
@@ -88,7 +91,7 @@ class Gathering:
             self._turns_without += 1
             if self._yields:
                 os.sched_yield()
-        if waiting < MOST and self._turns_without < IDLE_TURNS:
+        if waiting < MOST and self._turns_without < self._idle_turns:
             loop.call_soon(self._turn, loop)
         else:
             self._go_on()
@@ -102,53 +105,19 @@ class Gathering:
                 future.set_result(None)
 
 
-class Crowd:
-    """Where calls wait for the end of the turn of the event loop, if others are to be expected in it.
-
-    In process they come in together by themselves, as requests do that the event loop finds readable in the same turn.
-    """
-
-    def __init__(self) -> None:
-        """Nobody has come yet."""
-        self._here = 0
-        self._turns_to_expect_others = 0
-
-    def join(self) -> Awaitable[None] | None:
-        """See `Meeting.join`. Others are expected where one of the last turns that brought a call brought several."""
-        self._here += 1
-        if self._here == 1:
-            asyncio.get_running_loop().call_soon(self._end_turn)
-        return next_turn() if self._turns_to_expect_others else None
-
-    def _end_turn(self) -> None:
-        if self._here > 1:
-            self._turns_to_expect_others = EXPECTING
-        elif self._turns_to_expect_others:
-            self._turns_to_expect_others -= 1
-        self._here = 0
-
-
-class Meeting(Protocol):
-    """Where calls wait for each other."""
-
-    def join(self) -> Awaitable[None] | None:
-        """Returns what a call awaits before it goes on; None: it goes on at once."""
-        ...
-
-
 class TogetherInterceptor(CallInterceptor):
     """Lets the calls of our own methods wait for each other. What is a stream, or somebody's probe, goes on at once."""
 
-    def __init__(self, meeting: Meeting) -> None:
-        """`meeting` is where calls of all methods wait: `Gathering` behind a socket, `Crowd` in process."""
+    def __init__(self, gathering: Gathering) -> None:
+        """`gathering` is where calls of all methods wait."""
         super().__init__()
-        self._meeting = meeting
+        self._gathering = gathering
 
     @override
     def around(self, method: str, behavior: Behavior) -> Behavior:
         if not method.startswith(OWN_METHODS):
             return behavior
-        join = self._meeting.join
+        join = self._gathering.join
 
         async def call(request: Any, context: Context) -> Any:
             others = join()

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.rpc.gathering import (
-    EXPECTING,
     IDLE_TURNS,
+    IDLE_TURNS_IN_PROCESS,
     MOST,
     MOST_AT_ONCE,
-    Crowd,
     Gathering,
     TogetherInterceptor,
 )
@@ -37,24 +36,30 @@ def arrive(gathering: Gathering) -> asyncio.Future[None]:
     return others
 
 
+@pytest.fixture(params=[IDLE_TURNS, IDLE_TURNS_IN_PROCESS], ids=["over gRPC", "in process"])
+def idle_turns(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
 @pytest.fixture(params=[False, True], ids=["several cores", "one core"])
-def gathering(request: pytest.FixtureRequest) -> Gathering:
-    return Gathering(on_one_core=request.param)
+def gathering(request: pytest.FixtureRequest, idle_turns: int) -> Gathering:
+    return Gathering(idle_turns, on_one_core=request.param)
 
 
-async def test_calls_go_on_together_once_no_other_comes(gathering: Gathering) -> None:
+async def test_calls_go_on_together_once_no_other_comes(gathering: Gathering, idle_turns: int) -> None:
     waiting = [arrive(gathering) for _ in range(3)]
-    await turns(IDLE_TURNS)
+    await turns(idle_turns)
     assert not any(future.done() for future in waiting)
     await turns(2)
     assert all(future.done() for future in waiting)
 
 
-async def test_one_that_comes_later_is_waited_for_as_long(gathering: Gathering) -> None:
+async def test_one_that_comes_later_is_waited_for_as_long(gathering: Gathering, idle_turns: int) -> None:
     first = arrive(gathering)
-    await turns(IDLE_TURNS - 1)
+    await turns(idle_turns - 1)
     second = arrive(gathering)
-    await turns(IDLE_TURNS)
+    await turns(idle_turns)
     assert not first.done()
     await turns(2)
     assert first.done()
@@ -92,25 +97,6 @@ async def test_company_ends_going_on_at_once(gathering: Gathering) -> None:
     assert gathering.join() is not None
 
 
-async def test_a_caller_alone_expects_nobody() -> None:
-    crowd = Crowd()
-    for _ in range(3):
-        assert crowd.join() is None
-        await turns(1)
-
-
-async def test_others_are_expected_after_several_in_one_turn_and_for_some_turns_more() -> None:
-    crowd = Crowd()
-    assert crowd.join() is None
-    assert crowd.join() is None
-    await turns(1)
-    expected = []
-    for _ in range(EXPECTING + 2):
-        expected.append(crowd.join() is not None)
-        await turns(1)
-    assert expected == [True] * EXPECTING + [False] * 2
-
-
 class Served:
     """A method that writes down when it is served, and when its caller has the reply."""
 
@@ -137,30 +123,14 @@ async def test_calls_that_wait_for_each_other_are_all_served_before_the_first_is
     assert served.order == ["a served", "b served", "a answered", "b answered"]
 
 
-async def test_calls_of_a_crowd_are_all_served_before_the_first_is_answered() -> None:
-    served = Served(TogetherInterceptor(Crowd()))
-    await served.send("a", "b")
-    served.order.clear()
-    await served.send("c", "d")
-    assert served.order == ["c served", "d served", "c answered", "d answered"]
-
-
-async def test_one_call_in_process_does_not_wait() -> None:
-    call = TogetherInterceptor(Crowd()).around(METHOD, Served(TogetherInterceptor(Crowd()))._serve)
-    with pytest.raises(StopIteration):
-        call("a", object()).send(None)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("interceptor", [TogetherInterceptor(Gathering()), TogetherInterceptor(Crowd())])
 @pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1alpha.ServerReflection/Any"])
-def test_what_is_not_ours_does_not_wait(interceptor: CallInterceptor, method: str) -> None:
+def test_what_is_not_ours_does_not_wait(method: str) -> None:
     async def serve(_request: object, _context: Any) -> None: ...
 
-    assert interceptor.around(method, serve) is serve
+    assert TogetherInterceptor(Gathering()).around(method, serve) is serve
 
 
-@pytest.mark.parametrize("interceptor", [TogetherInterceptor(Gathering()), TogetherInterceptor(Crowd())])
-def test_streams_do_not_wait(interceptor: CallInterceptor) -> None:
+def test_streams_do_not_wait() -> None:
     async def serve(_request: object, _context: Any) -> None: ...
 
-    assert interceptor.around_stream(METHOD, serve) is serve
+    assert TogetherInterceptor(Gathering()).around_stream(METHOD, serve) is serve
