@@ -29,6 +29,7 @@ class Operation:
         everywhere: Whether it is measured in every setting, or only in the first.
         bounded: Whether it costs the same however much is stored; only then is it measured in a large house.
         callers: How many send it at once.
+        times: How many times as many rounds it gets: more, where rounds differ by more than its goal leaves.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Operation:
     everywhere: bool = False
     bounded: bool = True
     callers: int = CALLERS
+    times: int = 1
 
 
 class Spread(NamedTuple):
@@ -114,7 +116,7 @@ def measure(operation: Operation, server: Measured, setting: str, ceilings: Mapp
     ours: list[Result] = []
     theirs: dict[str, list[Result]] = {name: [] for name in operation.against}
     used = 0.0
-    for _ in range(pace.rounds):
+    for _ in range(pace.rounds * operation.times):
         for name, results in theirs.items():
             results.append(ceilings[name].run(operation.callers, max(1, pace.seconds // 2)))
         before = server.cpu()

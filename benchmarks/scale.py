@@ -166,7 +166,7 @@ def sized(of: House) -> list[tuple[Operation, dict[str, Load]]]:
         return Operation(name, load, (), callers=1)
 
     return [
-        (Operation(GET, Request(of.server.url, headers=AS_BASIC, script=_ANY % of.profiles), ()), {}),
+        (Operation(GET, Request(of.server.url, headers=AS_BASIC, script=_ANY % of.profiles), (), times=5), {}),
         (alone(FIRST_PAGE, first), {}),
         (alone(DEEP_PAGE, of.page(page_token=of.token_behind(depth))), {FIRST_PAGE: first}),
         (alone(SKIPPED_PAGE, of.page(skip=depth)), {RAW_OFFSET: of.raw(f"ORDER BY id LIMIT 100 OFFSET {depth}")}),

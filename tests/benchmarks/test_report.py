@@ -55,6 +55,12 @@ def row() -> Row:
     return measure(operation, Idle(), SQLITE, ceilings, Pace(3, 1))
 
 
+def test_what_is_less_even_gets_more_rounds() -> None:
+    rounds = Recorded(*[Result(100, 0.010, 0.020, 200)] * 7)
+    measure(Operation(workato.GET, rounds, (), times=3), Idle(), SQLITE, {}, Pace(2, 1))
+    assert rounds.results == []
+
+
 def test_a_row_has_medians_with_their_spread(row: Row) -> None:
     assert row.rate == Spread(200, 100, 300)
     assert [row.p50, row.p99] == pytest.approx([20, 30])
